@@ -1,7 +1,8 @@
-// The example's own part: the shared interface, accounts beside guests, files with messages, and a menu that asks the server for a push to this window.
+// The example's own part: the shared interface, accounts beside guests, files with messages, notifications, and a menu that asks the server for a push to this window.
 
 import { startChat } from "/chat/static/chat-app.js";
 import { Account, entries, otherWays } from "./accounts.js";
+import { Notifications } from "./notifications.js";
 import { Uploads } from "./uploads.js";
 import { learned, words } from "./words.js";
 
@@ -11,6 +12,7 @@ await learned;
 const account = new Account();
 await account.start();
 const files = new Uploads();
+const notifications = new Notifications();
 const started = startChat(document.getElementById("chat"), {
   title: words.title,
   topic: "", // empty until the app says one
@@ -18,13 +20,21 @@ const started = startChat(document.getElementById("chat"), {
   menu: { label: words.pushes.label, entries: pushes },
   entry: otherWays(account),
   files,
-  own: (signOut) => entries(account, signOut),
-  ...(account.user && { rename: false, find: (letters) => account.people(letters), signOut: () => account.logOut(), client: { token: () => account.token(over) } }),
+  own: (signOut) => [...(account.user ? notifications.entries() : []), ...entries(account, (end) => signOut(() => leave(end)))],
+  ...(account.user && { rename: false, find: (letters) => account.people(letters), signOut: () => leave(() => account.logOut()), client: { token: () => account.token(over) } }),
 });
-started.then((chat) => files.begin(chat));
+started.then((chat) => {
+  files.begin(chat);
+  if (account.user) notifications.begin(chat);
+});
 
 async function over(why) {
   (await started).disconnect(why);
+}
+
+async function leave(end) {
+  await notifications.end().catch(() => {}); // what it could not end here, the server ends
+  await end();
 }
 
 function pushes(chat) {

@@ -33,6 +33,9 @@ Line = dict[str, Any]
 @options.timeout
 @options.instance
 @options.namespace
+@click.option(
+    "--json", is_flag=True, expose_value=False, help="Changes nothing: what is printed is JSON anyway."
+)
 def export(
     words: tuple[str, ...],
     user: str | None,

@@ -38,10 +38,19 @@ def words(metavar: str) -> Decorator[Any]:
     return click.argument("words", nargs=-1, metavar=metavar)
 
 
+def _token(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
+    """A token without the white space around it; None: there is none. Raises `BadParameter` if no header can carry it."""
+    token = (text or "").strip()
+    if not (token.isascii() and token.isprintable()):
+        raise click.BadParameter("has characters that no token has")
+    return token or None
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 token = click.option(
     "--token",
     envvar="CHATROOMS_TOKEN",
+    callback=_token,
     show_envvar=True,
     metavar="TOKEN",
     help="Who you are, for a server's URL; without it, a guest. Others on this machine can see what is on a "

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.disk import SYSTEMS, measure
+from tests.support.thorough import unless_thorough
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", unless_thorough(("sqlite", "valkey"), SYSTEMS))
 async def test_messages_take_room(system: str) -> None:
     found = await measure(system, 200)
 

@@ -232,3 +232,13 @@ async def test_it_says_when_nobody_answers_and_goes_on_when_somebody_does(
     await page.context.set_offline(False)
     await page.clock.run_for(2_000)
     await expect(page.get_by_test_id("age")).to_have_text("Live")
+
+    frozen = asyncio.Event()
+    await page.route("**/overview*", lambda _: frozen.set())  # and no answer
+    await page.clock.run_for(2_000)
+    await asyncio.wait_for(frozen.wait(), 20)
+    await page.clock.run_for(6_000)
+    await expect(page.get_by_test_id("age")).to_have_text("No answer for 5 s: what you see is old")
+    await page.unroute_all()
+    await page.clock.run_for(5_000)
+    await expect(page.get_by_test_id("age")).to_have_text("Live")

@@ -23,6 +23,8 @@ import trustme
 from sanic import Sanic
 
 from sanic_chatrooms.client import ChatClient
+from sanic_chatrooms.command_line.check.run import examine
+from sanic_chatrooms.command_line.check.visit import Visit
 from tests.support.client import Client
 from tests.support.deployed import DEPLOY, ROOT, compose, image_command
 from tests.support.fixtures import Connect
@@ -291,6 +293,12 @@ async def test_a_chat_goes_on_while_caddy_reloads(
     assert bob.is_open
 
 
+async def test_a_check_finds_nothing_wrong(any_proxy: ServerProcess) -> None:
+    report = await examine(Visit(url=f"{any_proxy.url}/chat", watch=0.0, timeout=20.0))
+
+    assert report.ok, report
+
+
 @pytest.mark.parametrize("path", ["/chat/metrics", "/chat/metrics/", "//chat/metrics", "/chat/%6Detrics"])
 async def test_the_world_does_not_see_the_metrics(
     any_proxy: ServerProcess, connect: Connect, path: str
@@ -330,7 +338,7 @@ async def test_a_stream_of_events_goes_on_after_forty_cuts_on_either_worker(
 
 TALKERS = 6
 THE_END = "the end"
-A_MOMENT = 0.05
+A_MOMENT = 0.2
 """Seconds between two messages of one talker: nobody misses more than `RECOVERY_LIMIT` while they are away."""
 
 

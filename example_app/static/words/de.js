@@ -81,6 +81,16 @@ export const words = ({ counted, number }) => ({
     code: "Dein Code passt nicht oder wurde schon verwendet; gib den neuesten ein.",
   },
 
+  notifications: {
+    label: "Benachrichtigungen bei geschlossener Seite",
+    on: "Dieser Browser meldet dir Erwähnungen und Direktnachrichten, auch wenn nirgends eine Seite dieses Chats offen ist.",
+    off: "Dieser Browser meldet dir nichts, solange keine Seite dieses Chats offen ist.",
+    turnOn: "Einschalten",
+    turnOff: "Ausschalten",
+    denied: "Dieser Browser lässt diese Seite keine Benachrichtigungen zeigen. In seinen Einstellungen für diese Seite lässt sich das ändern.",
+    failed: "Der Dienst dieses Browsers für Benachrichtigungen antwortet nicht. Versuch es später noch einmal.",
+  },
+
   files: {
     next: "Dateien für die nächste Nachricht",
     attach: "Dateien anhängen",

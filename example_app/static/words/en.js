@@ -81,6 +81,16 @@ export const words = ({ counted, number }) => ({
     code: "Your code does not fit, or was used before; enter the newest one.",
   },
 
+  notifications: {
+    label: "Notifications when this page is closed",
+    on: "This browser tells you of mentions and direct messages, also when no page of this chat is open anywhere.",
+    off: "This browser tells you nothing while no page of this chat is open.",
+    turnOn: "Turn on",
+    turnOff: "Turn off",
+    denied: "This browser does not let this page show notifications. Its settings for this page can change that.",
+    failed: "The service of this browser for notifications does not answer. Try again later.",
+  },
+
   files: {
     next: "Files for the next message",
     attach: "Attach files",

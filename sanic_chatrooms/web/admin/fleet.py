@@ -109,7 +109,7 @@ class _Question(msgspec.Struct):
 
 
 class Fleet:
-    """One per worker. `drain` and `restart` do that with this worker; `restart` is None where nothing would replace it."""
+    """One per worker. `drain` drains this one, `restart` restarts one of its app by its name; None: nothing would replace it."""
 
     def __init__(
         self,
@@ -117,11 +117,12 @@ class Fleet:
         metrics: Metrics,
         name: str,
         drain: Callable[[], None],
-        restart: Callable[[], None] | None,
+        restart: Callable[[str], None] | None,
     ) -> None:
         self._chat = chat
         self._metrics = metrics
-        self._do = {"drain": drain, "restart": restart}
+        self._drain = drain
+        self._restart = restart
         self._heard: dict[str, tuple[float, Figures]] = {}
         self._questions: dict[str, _Question] = {}
         self._looks_until = self._told_at = float("-inf")
@@ -249,15 +250,20 @@ class Fleet:
             raise InvalidField("is no worker that is known", field="worker")
         if what == "restart" and not known[worker].name:
             raise Conflict("this app runs in a single process: nothing would start it again")
-        if worker == self.me:
+        if what == "restart" and known[worker].app == self._me.app and self._restart is not None:
+            self._restart(
+                known[worker].name
+            )  # the main process does it, also where the broker or the worker does nothing
+        elif worker == self.me:
             self._obey(what)
         else:
             self._publish(_Ordering(worker, what))
 
     def _obey(self, what: str) -> None:
-        do = self._do.get(what)
-        if do is not None:
-            do()
+        if what == "drain":
+            self._drain()
+        elif what == "restart" and self._restart is not None:
+            self._restart(self._me.name)
 
     # ---- between workers ----
 

@@ -5,7 +5,6 @@ import test, * as tests from "node:test";
 
 import { ChatRooms } from "../../../sanic_chatrooms/web/static/client.js";
 import { freePort, missing, next, serve, stop } from "./serving.mjs";
-import { settled, world } from "./support.mjs";
 import { APP, Gate, tokenOf } from "./without-sockets.mjs";
 import { WebSocket } from "./websocket.mjs";
 
@@ -174,89 +173,4 @@ test("a client whose socket works never asks for anything over HTTP", needed, as
 
   assert.equal(chat.status.transport, "socket");
   assert.deepEqual(before.asked, []);
-});
-
-// ---- in a world without a network ----
-
-const answers = (body, status = 200) => new Response(JSON.stringify(body), { status });
-const WELCOME = { user: { id: "guest-1", name: "Guest 1", scopes: [] }, heartbeat: { interval: 30, timeout: 90 }, features: [], guestToken: "g.t.1" };
-
-/** Waits without a clock: modules are loaded meanwhile. */
-async function ready(what) {
-  while (!what()) await settled();
-}
-
-/** Lets so many sockets fail. */
-async function fail(it, times) {
-  for (let n = 0; n < times; n++) {
-    await settled();
-    const socket = it.socket;
-    socket.shut(1006);
-    if (n < times - 1) await it.redial();
-  }
-  await it.redial();
-}
-
-test("after three silent sockets HTTP is tried, and after a socket that spoke it is not", async (t) => {
-  const asked = [];
-  const fetch = async (url, { method = "GET" }) => (asked.push(`${method} ${url}`), answers(WELCOME));
-  const it = world(t, { api: undefined, fetch });
-  it.chat.connect();
-  await fail(it, 2);
-  await settled();
-  it.socket.accept();
-  it.socket.says({ type: "error", payload: { code: "unavailable" } });
-  it.socket.shut(1006);
-  await it.redial();
-  assert.equal(it.sockets.length, 4);
-  await fail(it, 3);
-  await ready(() => it.chat.state === "online");
-
-  assert.equal(it.sockets.length, 6);
-  assert.ok(asked.includes("POST http://host/chat/api/welcome"));
-  assert.equal(it.kept.get("chatrooms host/chat/ws guestToken"), "g.t.1");
-});
-
-test("where there is no REST, the client goes on with sockets", async (t) => {
-  const fetch = async () => answers({ message: "not found" }, 404);
-  const it = world(t, { api: undefined, fetch });
-  it.chat.connect();
-  await fail(it, 3);
-  await ready(() => it.chat.status.attempt === 4);
-  await it.redial();
-
-  assert.equal(it.sockets.length, 4);
-  await it.welcome();
-  assert.deepEqual([it.chat.state, it.chat.status.transport], ["online", "socket"]);
-});
-
-test("a client that is told of no REST, or knows of none, keeps to sockets", async (t) => {
-  for (const options of [{ api: null }, { api: undefined, url: "ws://host/other" }]) {
-    const it = world(t, options);
-    it.chat.connect();
-    await fail(it, 5);
-
-    assert.equal(it.sockets.length, 6);
-    it.chat.disconnect();
-    it.clock.restore();
-  }
-});
-
-test("the client goes back to sockets as soon as one speaks", async (t) => {
-  const fetch = async () => answers(WELCOME);
-  const it = world(t, { api: undefined, fetch });
-  it.chat.connect();
-  await fail(it, 3);
-  await ready(() => it.chat.state === "online");
-  await it.clock.advance(121);
-  it.socket.shut(1006); // not yet
-  await it.clock.advance(121);
-  assert.deepEqual([it.sockets.length, it.chat.status.transport], [5, "http"]);
-  it.socket.accept();
-  it.socket.says({ type: "pong" });
-  await it.clock.advance(0.001);
-  await it.welcome();
-
-  assert.deepEqual([it.sockets.length, it.chat.state, it.chat.status.transport], [6, "online", "socket"]);
-  assert.deepEqual(it.sockets[4].sent, [{ type: "ping" }]);
 });

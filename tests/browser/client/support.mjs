@@ -15,7 +15,8 @@ class Clock {
   #real = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout, now: Date.now };
 
   constructor() {
-    globalThis.setTimeout = (fn, ms) => {
+    globalThis.setTimeout = (run, ms, ...rest) => {
+      const fn = () => run(...rest); // Node's own fetch gives its timers arguments
       this.set++;
       // As in a browser: what does not fit into 31 bits runs at once.
       this.#timers.set(this.#next, { at: this.#now + (ms > 2 ** 31 - 1 ? 0 : Math.max(ms, 0)), fn });

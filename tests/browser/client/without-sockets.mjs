@@ -69,13 +69,14 @@ export class Gate {
     this.asked.push(`${method} ${path}`);
     const outgoing = request({ host: "127.0.0.1", port: to, method, path, headers }, (told) => {
       const streams = (told.headers["content-type"] ?? "").startsWith("text/event-stream");
+      if (answer.destroyed) return told.destroy();
       if (streams) this.#streams.add(answer);
-      answer.on("close", () => (this.#streams.delete(answer), outgoing.destroy()));
       if (method === "POST" && path.endsWith("/commands") && this.#lost-- > 0) return answer.destroy();
       answer.writeHead(told.statusCode, told.headers);
       told.pipe(answer);
     });
     outgoing.on("error", () => answer.destroy());
+    answer.on("close", () => (this.#streams.delete(answer), outgoing.destroy()));
     incoming.pipe(outgoing);
   }
 

@@ -43,6 +43,7 @@ def test_each_command_tells_what_it_is_for(command: str, capsys: pytest.CaptureF
         (["check", "https://a.example/chat", "b"], "'b' is too much"),
         (["check", "https://a.example/chat", "--watch", "soon"], "'soon' is no duration"),
         (["tail", "https://a.example/chat"], "Give one room"),
+        (["check", "https://a.example/chat", "--token", "a\nb"], "has characters that no token has"),
         (["publish", "https://a.example/chat"], "Give a room"),
         (["publish", "https://a.example/chat", "general", "--payload", "{"], "--payload is no JSON"),
         (["publish", "https://a.example/chat", "general", "--payload", "[]"], "must be an object"),

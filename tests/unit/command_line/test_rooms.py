@@ -195,6 +195,14 @@ async def test_rooms_of_a_server_are_those_that_one_may_see(chat: Chat, run: Run
     ] == ["general"]
 
 
+async def test_white_space_around_a_token_does_not_count(
+    chat: Chat, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHATROOMS_TOKEN", f" {token('u2')}\n")
+
+    assert await run("rooms", chat.urls["server"], "--mine", "--json") == []
+
+
 async def test_rooms_of_a_store_are_all(chat: Chat, run: Run) -> None:
     lines = decoded(await run("rooms", chat.urls["store"], "--json"))
 
@@ -211,7 +219,7 @@ async def test_export_writes_every_message(chat: Chat, run: Run, where: str) -> 
     lines = await run("export", chat.urls[where])
 
     assert texts(lines) == [str(number) for number in range(210)]
-    assert await run("export", chat.urls[where], "general") == lines
+    assert await run("export", chat.urls[where], "general", "--json") == lines
 
 
 async def test_export_writes_what_is_stored_of_a_user(chat: Chat, run: Run) -> None:

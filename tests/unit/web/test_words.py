@@ -21,7 +21,7 @@ MODULES = [
 # Two words, or one that begins with a capital letter.
 READABLE = re.compile(r"[A-Za-z]{2,} [a-z]{2,}|^[A-Z][a-z]+[.…:]?$|^[A-Z][a-z]+ ")
 NOT_READ = {
-    "keys of the storage": r"chatrooms .*|example signed in",
+    "keys of the storage": r"chatrooms .*|example signed in|example notifications",
     "names of keys": r"Enter|Escape|Tab|Esc|Alt",
     "classes and other attributes": r"dialog search|dialog picker|dialog picker sheet|dialog sheet|button primary open-app|dialog switcher|plain unfold|badge mentions|icon-button format-|noopener noreferrer nofollow",
     "names in Intl and the browser": r"Segmenter|Collator|Files|Bearer |not all",

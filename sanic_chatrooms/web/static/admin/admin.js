@@ -16,7 +16,10 @@ async function start(refusal = null) {
     showDesk(await ask("me"));
   } catch (error) {
     if (error.status === 401 || error.status === 403) showSignIn(error);
-    else setTimeout(start, AGAIN);
+    else {
+      fill(root, el("main.entry", {}, el("p.hint", { role: "status" }, words.loading)));
+      setTimeout(start, AGAIN);
+    }
   }
 }
 

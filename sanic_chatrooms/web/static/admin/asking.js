@@ -1,5 +1,6 @@
 // Asks the server: the token, questions, acts, and what is refused.
 
+const PATIENCE = 8000; // ms: a worker that is frozen answers nothing on connections that it has
 const KEY = "chatrooms operator"; // in this tab only
 
 /** A refusal, or that nobody answers (`status` 0). */
@@ -35,13 +36,17 @@ export async function act(name, body) {
 }
 
 async function answer(address, how) {
-  let response;
+  const giveUp = new AbortController();
+  const timer = setTimeout(() => giveUp.abort(), PATIENCE);
   try {
-    response = await fetch(address, { ...how, cache: "no-store", headers: token === null ? {} : { Authorization: `Bearer ${token}` } });
-  } catch {
-    throw new Refused(0, {});
+    const headers = token === null ? {} : { Authorization: `Bearer ${token}` };
+    const response = await fetch(address, { ...how, cache: "no-store", headers, signal: giveUp.signal });
+    const told = await response.json();
+    if (response.ok) return told;
+    throw new Refused(response.status, told);
+  } catch (error) {
+    throw error instanceof Refused ? error : new Refused(0, {});
+  } finally {
+    clearTimeout(timer);
   }
-  const told = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Refused(response.status, told);
-  return told;
 }
