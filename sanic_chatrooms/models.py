@@ -108,7 +108,8 @@ class Handshake(msgspec.Struct, frozen=True):
     secure: bool
     """Whether the client used TLS."""
     credentials: Credentials = Credentials()
-    request: Any = None  # the request itself, Sanic's; None in tests without one
+    request: Any = None
+    """The request itself, Sanic's. None in tests without one, and once a connection is open whose route needs it no more (`Guests`, `JWTAuth`, `Tickets`)."""
 
     def __repr__(self) -> str:
         return f"Handshake(path={self.path!r}, remote_ip={self.remote_ip!r}, secure={self.secure})"

@@ -6,6 +6,8 @@ import msgspec
 
 from ..access.policy import Policy
 from ..auth.base import Authenticator
+from ..auth.jwt import JWTAuth
+from ..auth.tickets import Tickets
 from ..config.settings import Settings
 
 __all__ = ["Route"]
@@ -26,6 +28,12 @@ class Route(msgspec.Struct, kw_only=True, eq=False):
     read_only: bool = False
     confined: bool = False
     """Its connections are only in the route's room."""
+
+    @property
+    def wants_request(self) -> bool:
+        """Whether its authenticator may look at Sanic's request when it is asked again. Those for tokens do not."""
+        members = () if self.authenticator is None else self.authenticator.members
+        return any(type(one) not in (JWTAuth, Tickets) for one in members)
 
     @property
     def plain_policy(self) -> bool:

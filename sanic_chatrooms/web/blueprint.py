@@ -314,8 +314,7 @@ class ChatBlueprint(Blueprint):
             session.close(problem.close_code, problem.message)
             await connection.serve(session)
         finally:
-            session.disconnected()
-            mounted.closed(ip)
+            connection.leave_handler(session, mounted.closed, ip)
 
     # ---- listeners of the server ----
 

@@ -87,6 +87,8 @@ async def admit(
         return _refuse(chat, problem)
     except TimeoutError:
         return _refuse(chat, Unavailable("your identity could not be checked in time"))
+    if not route.wants_request:  # it would stay as long as the connection
+        handshake = msgspec.structs.replace(handshake, request=None)
     return Admission(route, handshake, user, heard)
 
 

@@ -7,7 +7,15 @@ from typing import Any
 
 from ..hooks.listeners import Happening, Listener
 
-__all__ = ["leave_out_of_openapi", "offer_injection", "signalled"]
+__all__ = ["hears_ends", "leave_out_of_openapi", "offer_injection", "signalled"]
+
+ENDS = {
+    "http.handler.after",
+    "http.lifecycle.complete",
+    "websocket.handler.after",
+    "websocket.handler.exception",
+}
+"""Signals of Sanic's at the end of a WebSocket's handler, or of a connection."""
 
 
 def signalled(app: Any) -> dict[str, list[Listener]]:
@@ -18,6 +26,11 @@ def signalled(app: Any) -> dict[str, list[Listener]]:
     """
     wanted = {signal.name for signal in app.signal_router.routes if signal.name.startswith("chatrooms.")}
     return {name.removeprefix("chatrooms."): [_dispatcher(app, name)] for name in wanted}
+
+
+def hears_ends(app: Any) -> bool:
+    """Does the app handle a signal that tells of the end of a connection?"""
+    return any(signal.name in ENDS for signal in app.signal_router.routes)
 
 
 def _dispatcher(app: Any, name: str) -> Listener:

@@ -23,10 +23,11 @@ from ..errors import ConfigError
 from ..observe.meter import SILENT
 from ..sessions.route import Route
 from .health import Readiness
-from .integrations import signalled
+from .integrations import hears_ends, signalled
 from .redaction import redact_logs
 from .sanic_contract import Capabilities, FastParts, log_start, probe
 from .socket.fast import FastConnection
+from .socket.lone import LoneConnection
 from .socket.plain import PlainConnection
 from .workers.stop_accepting import stop_accepting
 
@@ -59,6 +60,8 @@ class Mounted:
 
     fast = True
     """Use the fast edge where it works. False: use the plain edge."""
+    lone = True
+    """Have Sanic let go of connections where that works. False: it keeps what it has of each."""
 
     def __init__(self, app: App, declaration: Declaration, chatrooms: Any) -> None:
         self.app = app
@@ -67,6 +70,7 @@ class Mounted:
         """The `ChatRooms` of this app."""
         self.chat: Chat | None = None
         self.routes: dict[str, Route] = {}
+        self._edge: type[FastConnection] | None = None
         self.capabilities = Capabilities(None)
         """What the installed Sanic and `websockets` allow; known from the start on."""
         self.open_in_debug = False
@@ -121,7 +125,7 @@ class Mounted:
                 "chat rooms need Sanic's own server: under an ASGI server Sanic cannot close a WebSocket with a code, "
                 "refuse one with an HTTP status, or tell that a peer is gone. Start it with `sanic module:app`"
             )
-        self.capabilities = probe(self.app)
+        self.capabilities, self._edge = probe(self.app), None
         log_start(self.capabilities)
         settings, backends = self.check(workers)
         declared: Declaration = self.chatrooms.declared()
@@ -169,9 +173,16 @@ class Mounted:
 
     def connection(self, ws: Any, settings: Settings) -> FastConnection | PlainConnection:
         """The edge for one WebSocket."""
-        if self.parts is not None:
-            return FastConnection(ws, self.parts, settings.outbox_limit, settings.max_frame)
-        return PlainConnection(ws, settings.outbox_limit, settings.max_frame)
+        if self.parts is None:
+            return PlainConnection(ws, settings.outbox_limit, settings.max_frame)
+        if self._edge is None:  # the first one: now all signals are known
+            self._edge = LoneConnection if self._lets_go() else FastConnection
+        return self._edge(ws, self.parts, settings.outbox_limit, settings.max_frame)
+
+    def _lets_go(self) -> bool:
+        """Does nobody notice when Sanic believes that a connection has ended? The access log and some signals of Sanic's tell of that."""
+        can = self.lone and self.capabilities.has("letting_go") and self.capabilities.has("signals")
+        return can and not self.app.config.ACCESS_LOG and not hears_ends(self.app)
 
     async def drain(self) -> None:
         """Tell all clients to reconnect, and wait until their connections have ended."""

@@ -53,6 +53,7 @@ NEEDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "connection": ("_callback_check_timeouts", "_data_received"),
         "websocket": ("assembler",),
     },
+    "letting_go": {"connection": ("connections",), "websocket": ("end_connection",)},
     "calm_handshake": {
         "connection": ("websocket",),
         "http": ("upgrade_websocket", "request_body", "keep_alive"),
@@ -97,6 +98,7 @@ INSTEAD = {
     "fast_edge": "the plain WebSocket edge is used, which is slower: it takes several times the CPU for each message",
     "fast_mask": "incoming frames are unmasked in Python, which is slower for large messages",
     "small_connections": "a connection takes up to 5 KiB more memory, and keeps 25 KiB for half a minute after its end",
+    "letting_go": "an idle connection takes twice the memory",
     "calm_handshake": "Sanic may log an error for a WebSocket that ended well, or end a slow handshake itself",
     "calm_end": "the plain WebSocket edge closes more slowly, and leaves bad UTF-8 and floods of pings to Sanic",
     "watchdog": "workers that die or hang are not replaced",
@@ -159,9 +161,12 @@ def probe(app: Any, manager: Any = None) -> Capabilities:
             wrong = f"{type(exc).__name__}: {exc}"
         if wrong:
             lacks.insert(0, _lack("fast_edge", wrong))
-    if fast is not None:  # the fast edge does all of this itself
-        lacks = [lack for lack in lacks if lack.capability != "calm_end"]
-    return Capabilities(fast, tuple(lacks))
+    if fast is not None and "letting_go" not in by_name and (wrong := _holds_on()):
+        lacks.append(_lack("letting_go", wrong))
+    needless = (
+        "letting_go" if fast is None else "calm_end"
+    )  # the fast edge does the latter itself, the plain one never the former
+    return Capabilities(fast, tuple(lack for lack in lacks if lack.capability != needless))
 
 
 _logged: set[str] = set()
@@ -294,3 +299,21 @@ def _reads_past_us() -> str | None:
     if heard != [b"x", "end"]:
         return "Sanic does not pass what it reads to the connection's WebSocket object"
     return None
+
+
+def _holds_on() -> str | None:
+    # What the fast edge does, and what Sanic does then at the end of a handler.
+    try:
+        ws = _websocket()
+        io: Any = object.__new__(_load(_CONNECTION))
+        io.transport, io._callback_check_timeouts, ws.io_proto = None, None, io
+        ws.ws_proto.state = _load(_STATE).CLOSING
+        ws.end_connection(1001)
+        io.websocket = None
+        io.close()
+        ws.close().send(None)
+    except StopIteration:
+        return None
+    except Exception as exc:  # noqa: BLE001 - then it keeps the connection
+        return f"{type(exc).__name__}: {exc}"
+    return "Sanic waits for something at the end of a WebSocket"

@@ -54,6 +54,10 @@ class SanicConnection(ABC):
     has closed its half. `_violated`: it broke the protocol, so its close frame is not awaited.
     """
 
+    __slots__ = (
+        "_abort", "_answered", "_closing", "_gone", "_io", "_later", "_limit", "_loop", "_owed", "_parts", "_paused", "_protocol",
+        "_session", "_throttle", "_transport", "_violated", "_ws", "check_every", "finished", "write",
+    )  # fmt: skip
     codec = FRAMES
 
     def __init__(self, ws: Any, parts: FastParts, outbox_limit: int) -> None:
@@ -89,26 +93,35 @@ class SanicConnection(ABC):
     def attach(self, session: Session) -> None:
         """Pass frames to this session from now on. Reading has been paused since the handshake was admitted."""
         self._session = session
-        self._ws.data_received = self._data_received
-        self._ws.eof_received = self._eof_received
-        self._ws.connection_lost_waiter.add_done_callback(self._connection_lost)
-        self._end_http()
+        self._end_timer()
         # Bytes that came in one segment with the handshake have been read already.
         self._later = bytes(self._io.recv_buffer)
         self._io.recv_buffer.clear()
+        self._receive()
         self._read_on()
 
-    def _end_http(self) -> None:
+    def _end_timer(self) -> None:
         """Sanic's timer for HTTP time-outs has nothing left to do, and would keep 25 KB of this connection alive for half a
         minute after its end."""
         timer = getattr(self._io, "_callback_check_timeouts", None)
         if timer is not None:
             timer.cancel()
-        # Nor has the assembler of messages: 4 KB, a sixth of what an idle connection takes; nor the event by which HTTP waits
-        # for bytes: 0.8 KB. Sanic itself looks whether it is there.
+
+    def _receive(self) -> None:
+        """Take from now on what Sanic receives."""
+        self._ws.data_received = self._data_received
+        self._ws.eof_received = self._eof_received
+        self._ws.connection_lost_waiter.add_done_callback(self._connection_lost)
+        # The assembler of messages has nothing left to do: 4 KB, a sixth of what an idle connection takes; nor has the event by which
+        # HTTP waits for bytes: 0.8 KB. Sanic itself looks whether it is there.
         self._ws.assembler = None
         if hasattr(self._io, "_data_received"):
             self._io._data_received = None
+
+    def leave_handler(self, session: Session, ended: Callable[[str], None], ip: str) -> None:
+        """Sanic's handler ends, and the connection with it: call `ended` with the IP."""
+        session.disconnected()
+        ended(ip)
 
     # ---- in ----
 
@@ -205,14 +218,21 @@ class SanicConnection(ABC):
         self._stop_throttle()
         if self._session is not None:
             self._session.disconnected()
-        if not self.finished.done():
-            self.finished.set_result(None)
+        self._end()
 
     # ---- out ----
 
+    def _is_open(self) -> bool:
+        """Has no close frame been written?"""
+        return self._protocol.state is self._parts.open
+
+    def _shut(self) -> None:
+        """A close frame is written: keep Sanic from sending one of its own."""
+        self._protocol.state = self._parts.closing
+
     def push(self, data: bytes, replies: bytes = b"") -> None:
         """Write replies and room events. A peer that is more than the limit behind with events is closed with 4008."""
-        if self._closing or self._protocol.state is not self._parts.open:
+        if self._closing or not self._is_open():
             return
         behind = self._transport.get_write_buffer_size()
         if replies:
@@ -229,7 +249,7 @@ class SanicConnection(ABC):
 
     def reply(self, data: bytes) -> None:
         """Write replies. The peer asked for them, so they do not count towards the limit."""
-        if self._closing or self._protocol.state is not self._parts.open:
+        if self._closing or not self._is_open():
             return
         # At most `behind` bytes of what was owed can still be waiting.
         self._owed = min(self._owed, self._transport.get_write_buffer_size()) + len(data)
@@ -255,7 +275,7 @@ class SanicConnection(ABC):
 
     def ping(self) -> None:
         """Send a ping, which the peer has to answer."""
-        if not self._closing and self._protocol.state is self._parts.open:
+        if not self._closing and self._is_open():
             self._write(PING)
 
     def _too_slow(self) -> None:
@@ -271,7 +291,11 @@ class SanicConnection(ABC):
         """Does more than a quarter of the limit wait? Or did it, and does more than a sixteenth still wait?"""
         waits = self._transport.get_write_buffer_size()
         # Nearly always nothing does: every message asks.
-        return waits > 0 and (waits > self._limit // 4 or not self._io._can_write.is_set())
+        return waits > 0 and (waits > self._limit // 4 or self._is_full())
+
+    def _is_full(self) -> bool:
+        """Has the transport paused writing?"""
+        return not self._io._can_write.is_set()
 
     async def drained(self) -> None:
         """Return when at most a sixteenth of the limit waits, or the connection is gone."""
@@ -312,7 +336,7 @@ class SanicConnection(ABC):
     def close(self, code: int, text: str) -> None:
         """Send a close frame, and read and discard what still comes: closing a socket with unread bytes resets the TCP
         connection, and the peer might lose the close frame."""
-        if self._protocol.state is self._parts.open:
+        if self._is_open():
             self._send_close(code, text)
         self._closing = True
         self._paused = False
@@ -322,7 +346,7 @@ class SanicConnection(ABC):
 
     @abstractmethod
     def _send_close(self, code: int, text: str) -> None:
-        """Write a close frame, and keep Sanic from sending one of its own."""
+        """Write a close frame, and `_shut`."""
 
     def _finish_soon(self) -> None:
         """Hang up once both sides have sent a close frame, or the peer broke the protocol. A peer that does not hang up in

@@ -2,7 +2,7 @@
 
 Sanic does the handshake, TLS and the end of the TCP connection. In between `Reader` reads, at a fifth of the CPU of Sanic's
 parser, and `SanicConnection` writes. Where something that this needs of Sanic is missing or behaves
-differently, `sanic_contract.probe` finds it, and the plain edge is used.
+differently, `sanic_contract.probe` finds it, and the plain edge is used. Mostly Sanic lets the connection go after the handshake: `lone.py`.
 """
 
 from typing import Any
@@ -19,6 +19,8 @@ __all__ = ["FastConnection"]
 
 class FastConnection(SanicConnection):
     """One WebSocket, read by our own reader."""
+
+    __slots__ = ("_max_size", "_reader")
 
     def __init__(self, ws: Any, parts: FastParts, outbox_limit: int, max_size: int) -> None:
         super().__init__(ws, parts, outbox_limit)
@@ -64,18 +66,17 @@ class FastConnection(SanicConnection):
 
     def _take_close(self, code: int, reason: str) -> None:
         self._answered = True
-        if self._protocol.state is self._parts.open:
+        if self._is_open():
             if code == 1005:  # a close frame without a code is answered by one
                 self._write(b"\x88\x00")
-                self._protocol.state = self._parts.closing
+                self._shut()
             else:
                 self._send_close(code, reason)
         self._peer_closed()
 
     def _send_close(self, code: int, text: str) -> None:
         self._write(close_frame(code, text))
-        # Sanic looks at this before it would send a close frame of its own.
-        self._protocol.state = self._parts.closing
+        self._shut()
 
     def _fail(self, code: int, reason: str) -> None:
         self._violated = True

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from sanic.exceptions import SanicException
@@ -97,6 +98,11 @@ class PlainConnection:
         finally:
             self._stop()
             session.disconnected()
+
+    def leave_handler(self, session: Session, ended: Callable[[str], None], ip: str) -> None:
+        """See `SanicConnection.leave_handler`."""
+        session.disconnected()
+        ended(ip)
 
     def _mend_text(self, session: Session) -> None:
         """Close with 1007 at text that is not UTF-8 (RFC 6455 §8.1). Sanic drops it, with a traceback from a task of its own."""
