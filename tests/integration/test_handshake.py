@@ -361,7 +361,8 @@ async def test_an_unknown_path_is_404(app: App, live: Live, connect: Connect, pa
 
 
 ADDRESSES = {
-    "", "client.js", "chat-room.js", "static/<name:str>", "words/<name:str>", "static/words/<name:str>", "ws", "ws/<room:str>",
+    "", "client.js", "client-http.js", "chat-room.js", "asyncapi.json", "style", "static/<name:str>", "static/style/<name:str>",
+    "words/<name:str>", "static/words/<name:str>", "ws", "ws/<room:str>",
     "api/tickets", "api/<path:path>", "oidc/logout",  # these answer pages of this server, and identity providers
     "health", "ready", "metrics", "admin", "admin/static/<name:str>", "admin/api/<name:str>",  # for operators
 }  # fmt: skip
