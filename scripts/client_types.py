@@ -6,7 +6,6 @@ The file has a region between two marks; what stands there is made anew. `tests/
 from __future__ import annotations
 
 import re
-import sys
 import types
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,8 +25,8 @@ from sanic_chatrooms.verbs.described import (
     live_events,
 )
 from sanic_chatrooms.verbs.drafts import Body
-from sanic_chatrooms.verbs.prefs import Preferences
 from sanic_chatrooms.verbs.table import Needs, commands
+from sanic_chatrooms.verbs.unread import Preferences
 from sanic_chatrooms.wire.events import Myself, Welcome
 
 TYPES = Path(__file__).parents[1] / "sanic_chatrooms" / "web" / "static" / "client.d.ts"
@@ -195,4 +194,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
