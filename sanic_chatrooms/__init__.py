@@ -13,6 +13,8 @@ Names are imported on first use. So `sanic_chatrooms.client` works without Sanic
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from .version import __version__
+
 if TYPE_CHECKING:
     from .access.decide import Verdict
     from .access.policy import Policy, RoomPolicy
@@ -76,7 +78,6 @@ if TYPE_CHECKING:
     bp = default.bp
     """Its blueprint."""
 
-__version__ = "0.1.0.dev0"
 
 __all__ = [
     "Appended",

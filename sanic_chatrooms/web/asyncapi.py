@@ -4,7 +4,6 @@ The server is the application of the document: it receives commands and sends ev
 """
 
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
 from typing import Any
 
 import msgspec
@@ -14,6 +13,7 @@ from ..errors import ChatError
 from ..models import Event
 from ..verbs.described import DURABLE, Shown, as_on_the_wire, live_events
 from ..verbs.table import Needs, Row, commands
+from ..version import __version__
 from ..wire.names import MSG_ID, ROOM_ID, SUBPROTOCOL
 from .schemas import schemas_of
 
@@ -38,7 +38,7 @@ def document(prefix: str, host: str, *, secure: bool, missing: frozenset[str] = 
         "asyncapi": "3.0.0",
         "info": {
             "title": "Chat rooms",
-            "version": version("sanic-chatrooms"),
+            "version": __version__,
             "description": "Each WebSocket text frame is one JSON object. The server answers every command that has a `msgId`.",
         },
         "defaultContentType": "application/json",

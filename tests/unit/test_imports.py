@@ -20,7 +20,7 @@ PACKAGE = "sanic_chatrooms"
 
 # The wings, from the ground up: each imports those below it, and none beside it.
 FLOORS = (
-    ("errors",),
+    ("errors", "version"),
     ("models", "observe", "support"),
     ("websocket", "wire"),
     ("auth", "client", "drivers"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
@@ -34,6 +36,12 @@ def at(reference: str) -> Any:
     for name in reference.removeprefix("#/").split("/"):
         place = place[name]
     return place
+
+
+def test_its_version_is_that_of_the_package() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+
+    assert DOCUMENT["info"]["version"] == project["version"]
 
 
 def test_every_command_answer_and_event_is_described() -> None:
