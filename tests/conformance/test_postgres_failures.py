@@ -208,7 +208,7 @@ async def test_new_epochs_can_be_given_by_hand(postgres_url: str) -> None:
     async with with_rooms(postgres_url) as store:
         before = await epoch(store)
 
-        command = [sys.executable, "-m", "sanic_chatrooms", "new-epoch", postgres_url]
+        command = [sys.executable, "-m", "sanic_chatrooms", "new-epoch", postgres_url, "--namespace", "none"]
         given = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
 
         assert await given.wait() == 0

@@ -14,6 +14,10 @@ from tests.support.thorough import unless_thorough
 INSTEAD = {
     "access": ("conformance/test_access_play.py",),
     "operator": ("integration/test_admin.py",),
+    "embedded_killed": ("integration/test_embedded.py", "unit/drivers/test_embedded.py"),
+    "floods": ("integration/test_show_limits.py", "soak/test_rates.py"),
+    "followed": ("conformance/test_follow.py",),
+    "joins": ("integration/test_show_order.py",),
     "last_event": ("integration/test_standing.py", "integration/test_show_secrets.py"),
     "matrix_synapse": ("docs/test_matrix_bridge.py",),
     "model": ("unit/test_model.py",),
@@ -21,10 +25,14 @@ INSTEAD = {
     "rates": ("soak/test_rates.py",),
     "redis_fleet": ("conformance/test_redis_fleet.py",),
     "revocation": ("integration/test_revocation.py",),
+    "rolling_restart": ("integration/test_upgrade.py", "deploy/test_proxies.py"),
+    "search_flat": ("conformance/test_search.py",),
     "streams": ("unit/verbs/test_streams.py", "conformance/test_workers.py"),
+    "together": ("conformance/test_together_play.py",),
+    "two_workers": ("conformance/test_workers.py",),
 }
 """Runs that even short take 5 to 30 seconds each, on a machine that does nothing else, and are for `THOROUGH`: these tests do once what they
-do under load. Of their own code, those of `access` and `model` share all but the loop, that of `rates` runs for one class, and the others' does not run."""
+do under load. Of their own code, those of `access`, `model` and `together` share all but the loop, that of `rates` runs for one class, and the others' does not run."""
 
 
 def test_instead_of_each_run_that_is_left_out_there_are_tests() -> None:
