@@ -107,7 +107,8 @@ class _Hall:
         """Microseconds for each message."""
         began = time.process_time()
         for _ in range(messages):
-            before = self._chat.hub.fanout.deliveries  # in a quiet room, all of them are done when `send` returns
+            # From here, for in a quiet room all are delivered when `send` returns.
+            before = self._chat.hub.fanout.deliveries
             for sender in self._senders:
                 self._number += 1
                 sender.send("message", room="general", payload=BODY, msg_id=f"message-{self._number:08}")
