@@ -48,13 +48,15 @@ def create_app(directory: Path, database: str = "", name: str = "ExampleChat") -
         app.config.CHATROOMS_STORE = "embedded:"
         app.config.CHATROOMS_EMBEDDED_DIR = str(directory)
     app.blueprint(chatrooms.bp)
+    accounts = Accounts(directory / "accounts.sqlite3")
     notifications = Notifications(
         chat,
         directory,
         hosts=[*HOSTS, *os.environ.get("PUSH_HOSTS", "").split()],
         contact=os.environ.get("PUSH_CONTACT", "mailto:admin@example.com"),
+        is_signed_in=accounts.is_signed_in,
     )
-    add_accounts(app, chat, Accounts(directory / "accounts.sqlite3"), notifications.forget)
+    add_accounts(app, chat, accounts, notifications.forget)
     add_notifications(app, chat, notifications)
     add_uploads(app, chat, Uploads(chat, directory))
     app.static("/static", STATIC)

@@ -169,6 +169,10 @@ class Accounts:
             raise Unauthenticated("Sign in again.")
         return login
 
+    async def is_signed_in(self, login: str) -> bool:
+        """Whether this login has not ended."""
+        return await self._store.login(login, self._clock()) is not None
+
     # ---- leaving ----
 
     def login_of(self, token: str) -> list[str]:

@@ -1,14 +1,14 @@
 """Who is notified of a message, and how it gets to their browsers.
 
 A page proves over its connection to the chat who it is, and leaves there where its browser takes messages (`notifications.on`).
-Of a message are told whom it mentions, and the other one of a direct conversation, while they are not connected. What the chat
-does not count as unread for them, they are not told: what they may not read, have read, or what somebody whom they blocked wrote.
+Of a message are told whom it mentions, and the other one of a direct conversation, while they are not connected. They are not told
+what the chat does not count as unread for them, because they may not read it or have read it, nor what somebody wrote whom they blocked.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import msgspec
 from sanic import Sanic
 
 from example_app.accounts.tokens import kept_secret
-from sanic_chatrooms import ChatRooms, Context, Forbidden, Happening, InvalidField
+from sanic_chatrooms import ChatError, ChatRooms, Context, Forbidden, Happening, InvalidField, User
 
 from .subscriptions import Subscriptions
 from .web_push import (
@@ -64,7 +64,8 @@ class Place(msgspec.Struct):
 
 
 class Notifications:
-    """`directory`: where the subscriptions are kept, and our key. `hosts`: the push services to which we send."""
+    """`directory`: where the subscriptions are kept, and our key. `hosts`: the push services to which we send. `is_signed_in`:
+    whether a sign-in (`User.sid`) has not ended; without it, `forget` has to be called for each that does."""
 
     def __init__(
         self,
@@ -74,6 +75,7 @@ class Notifications:
         hosts: Collection[str] = HOSTS,
         contact: str = "mailto:admin@example.com",
         http: httpx.AsyncClient | None = None,
+        is_signed_in: Callable[[str], Awaitable[bool]] | None = None,
     ) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.chat = chat
@@ -81,11 +83,13 @@ class Notifications:
         self._vapid = Vapid(read_key(kept_secret(directory / "notifications.key", new_key)), contact)
         self._hosts = hosts
         self._http = http
+        self._is_signed_in = is_signed_in
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self, _: Sanic[Any, Any]) -> None:
         await asyncio.to_thread(self.subscriptions.start)
         self._http = self._http or httpx.AsyncClient(timeout=SECONDS)
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log the addresses, which are secrets
         self._queues = [Waiting(WAITING) for _ in range(AT_ONCE)]
         self._tasks = [asyncio.create_task(self._send_all(self._http, queue)) for queue in self._queues]
 
@@ -124,6 +128,14 @@ class Notifications:
         await asyncio.to_thread(self.subscriptions.choose, ctx.user.id, ctx.room or "", prefs.notify)
         return prefs
 
+    async def note_block(self, ctx: Context, call_next: Any) -> Any:
+        """What is unread does not tell by whom it is, so whom somebody blocks (`user.block`, `user.unblock`) is noted here, too."""
+        answer = await call_next(ctx)
+        if not ctx.user.guest:
+            other, on = ctx.payload["user"], ctx.command.type == "user.block"
+            await asyncio.to_thread(self.subscriptions.block, ctx.user.id, other, on=on)
+        return answer
+
     async def forget(self, login: str) -> None:
         await asyncio.to_thread(self.subscriptions.forget, login)
 
@@ -143,25 +155,44 @@ class Notifications:
         )
         users -= {said.user.id}
         for user in users - await self.chat.online(*users, grace=False) if users else ():
-            if await self._wants(user, room.id, direct=direct):
+            if await self._wants(user, room.id, said.user.id, direct=direct):
                 title = said.user.name if direct else f"{said.user.name} · {room.title or room.id}"
                 shown = {"title": title[:TITLE], "body": body["text"][:TEXT], "room": room.id}
                 await self._tell(user, room.id, msgspec.json.encode(shown))
 
-    async def _wants(self, user: str, room: str, *, direct: bool) -> bool:
+    async def _wants(self, user: str, room: str, by: str, *, direct: bool) -> bool:
         unread = (await self.chat.unread(user, [room])).get(room)
         notify = await asyncio.to_thread(self.subscriptions.choice, user, room)
         if unread is None or notify == "none":
             return False
-        return unread.mentions > 0 or (direct and notify == "all" and unread.unread > 0)
+        if unread.mentions == 0 and not (direct and notify == "all" and unread.unread > 0):
+            return False
+        return not await asyncio.to_thread(self.subscriptions.blocks, user, by) and await self._may_read(
+            user, room
+        )
+
+    async def _may_read(self, user: str, room: str) -> bool:
+        """Those may not who are banned from the server: they stay members."""
+        try:
+            await self.chat.history(room, limit=1, as_user=User(user, user))
+        except ChatError:
+            return False
+        return True
 
     async def _tell(self, user: str, room: str, message: bytes) -> None:
+        await self._forget_ended(user)
         for subscription in await asyncio.to_thread(self.subscriptions.of, user):
             queue = self._queues[hash(subscription.endpoint) % AT_ONCE]  # a browser gets them in order
             try:
                 queue.put_nowait((subscription, room, message))
             except asyncio.QueueFull:
                 logger.warning("too many notifications wait; one is dropped")
+
+    async def _forget_ended(self, user: str) -> None:
+        """Sign-ins also end by themselves, after some time or for newer ones."""
+        for login in await asyncio.to_thread(self.subscriptions.logins, user):
+            if login and self._is_signed_in is not None and not await self._is_signed_in(login):
+                await self.forget(login)
 
     # ---- sending ----
 
@@ -208,6 +239,8 @@ def add_notifications(app: Sanic[Any, Any], chat: ChatRooms, notifications: Noti
     chat.command("notifications.on", Subscribed)(notifications.turn_on)
     chat.command("notifications.off", Place)(notifications.turn_off)
     chat.middleware("prefs")(notifications.note_choice)
+    chat.middleware("user.block")(notifications.note_block)
+    chat.middleware("user.unblock")(notifications.note_block)
     chat.on("message")(notifications.hear)
     app.static("/push-worker.js", WORKER, name="push_worker")  # at the root it is for the whole site
     app.register_listener(notifications.start, "before_server_start")

@@ -1,4 +1,4 @@
-"""Whose browsers want notifications, and of what: one SQLite file for all workers. All of it touches the disk: call it in a thread."""
+"""Whose browsers want notifications, of what, and of whom not: one SQLite file for all workers. All of it touches the disk: call it in a thread."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS subscriptions (
 CREATE INDEX IF NOT EXISTS subscriptions_of_user ON subscriptions (user, number);
 CREATE INDEX IF NOT EXISTS subscriptions_of_login ON subscriptions (login);
 CREATE TABLE IF NOT EXISTS choices (user TEXT NOT NULL, room TEXT NOT NULL, notify TEXT NOT NULL, PRIMARY KEY (user, room));
+CREATE TABLE IF NOT EXISTS blocks (user TEXT NOT NULL, other TEXT NOT NULL, PRIMARY KEY (user, other));
 """
 
 
@@ -55,6 +56,12 @@ class Subscriptions:
         with self._connection() as connection:
             return [Subscription(*row) for row in connection.execute(select, (user,))]
 
+    def logins(self, user: str) -> list[str]:
+        """The sign-ins with which the user's browsers were subscribed; empty for those without one."""
+        select = "SELECT DISTINCT login FROM subscriptions WHERE user = ?"
+        with self._connection() as connection:
+            return [login for (login,) in connection.execute(select, (user,))]
+
     def remove(self, endpoint: str, user: str | None = None) -> None:
         """`user`: only if it is theirs."""
         with self._connection() as connection:
@@ -79,3 +86,18 @@ class Subscriptions:
         with self._connection() as connection:
             row = connection.execute(select, (user, room)).fetchone()
         return str(row[0]) if row else "all"
+
+    # ---- blocks ----
+
+    def block(self, user: str, other: str, *, on: bool) -> None:
+        add, remove = (
+            "INSERT OR IGNORE INTO blocks VALUES (?, ?)",
+            "DELETE FROM blocks WHERE user = ? AND other = ?",
+        )
+        with self._connection() as connection:
+            connection.execute(add if on else remove, (user, other))
+
+    def blocks(self, user: str, other: str) -> bool:
+        select = "SELECT 1 FROM blocks WHERE user = ? AND other = ?"
+        with self._connection() as connection:
+            return connection.execute(select, (user, other)).fetchone() is not None

@@ -34,6 +34,11 @@ class Site:
         self.notifications = notifications
         self.push = push
         self._connect = connect
+        self.ended: set[str] = set()
+        """Sign-ins that have ended."""
+
+    async def is_signed_in(self, login: str) -> bool:
+        return login not in self.ended
 
     async def come(self, user: str, **claims: Any) -> Client:
         client = await self._connect(token=token(user, name=user.capitalize(), **claims))
@@ -87,7 +92,9 @@ async def site(
     live.servers.clear()  # the chat is the first server for those who connect
     await live()
     await chat.create_room("general", title="General")
-    return Site(chat, notifications, push, connect)
+    site = Site(chat, notifications, push, connect)
+    notifications._is_signed_in = site.is_signed_in
+    return site
 
 
 async def test_a_direct_message_reaches_somebody_who_is_away_and_only_their_browser_reads_it(
@@ -141,6 +148,70 @@ async def test_mentions_are_told_and_nothing_else_nor_to_those_who_are_here_or_w
     assert len(site.push.requests) == 3
 
 
+async def test_nobody_is_told_what_somebody_wrote_whom_they_blocked(site: Site) -> None:
+    ben = await site.subscribe("ben")
+    ada, mallory = await site.come("ada"), await site.come("mallory")
+    await site.chat.add_member("general", User("ben", "Ben"))
+    for client in (ada, mallory):
+        await client.ack("join", room="general")
+
+    async def block(type: str) -> None:
+        client = await site.come("ben")
+        await client.ack(type, payload={"user": "mallory"})
+        await site.leave(client, "ben")
+
+    async def say(client: Client, text: str) -> None:
+        await client.ack("message", room="general", payload={"text": text, "mentions": ["ben"]})
+
+    await block("user.block")
+    await say(ada, "one")  # from now on a mention is unread
+    await site.push.until(1)
+    await say(mallory, "rude")
+    await say(ada, "two")
+    await site.push.until(2)
+    await block("user.unblock")
+    await say(mallory, "sorry")
+    await site.push.until(3)
+
+    assert [one["body"] for one in site.push.told(ben)] == ["one", "two", "sorry"]
+
+
+async def test_who_is_banned_from_the_server_is_told_nothing(site: Site) -> None:
+    ben, cleo = await site.subscribe("ben"), await site.subscribe("cleo")
+    ada = await site.come("ada")
+
+    async def say(to: str, text: str) -> None:
+        await ada.ack("direct", payload={"to": to, "body": {"text": text}})
+
+    await say("ben", "one")
+    await site.push.until(1)
+    await site.chat.ban_user("ben")
+    await say("ben", "two")
+    await say("cleo", "hello")
+    await site.push.until(2)
+    await site.chat.unban_user("ben")
+    await say("ben", "three")
+    await site.push.until(3)
+
+    assert [one["body"] for one in site.push.told(ben)] == ["one", "three"]
+    assert [one["body"] for one in site.push.told(cleo)] == ["hello"]
+
+
+async def test_a_sign_in_that_has_ended_by_itself_gets_none(site: Site) -> None:
+    await site.subscribe("ben", sid="phone")
+    client, desk = await site.come("ben", sid="desk"), Browser(site.push.endpoint("desk"))
+    await client.ack("notifications.on", payload=desk.subscription)
+    await site.leave(client, "ben")
+    site.ended.add("phone")
+    ada = await site.come("ada")
+
+    await ada.ack("direct", payload={"to": "ben", "body": {"text": "lunch?"}})
+
+    await site.push.until(1)
+    assert [one["body"] for one in site.push.told(desk)] == ["lunch?"]
+    assert [one.endpoint for one in site.notifications.subscriptions.of("ben")] == [desk.endpoint]
+
+
 @pytest.mark.parametrize("gone", [404, 410])
 async def test_a_browser_that_is_gone_is_forgotten(site: Site, gone: int) -> None:
     await site.subscribe("ben")
@@ -153,7 +224,10 @@ async def test_a_browser_that_is_gone_is_forgotten(site: Site, gone: int) -> Non
     assert len(site.push.requests) == 1
 
 
-async def test_a_push_service_that_is_busy_is_asked_again_and_one_that_refuses_is_not(site: Site) -> None:
+async def test_a_push_service_that_is_busy_is_asked_again_and_one_that_refuses_is_not(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     browser = await site.subscribe("ben")
     site.push.answers = [503, 429, 201, 400, 302]
     ada = await site.come("ada")
@@ -163,6 +237,8 @@ async def test_a_push_service_that_is_busy_is_asked_again_and_one_that_refuses_i
         await site.push.until({"one": 3, "two": 4, "three": 5, "four": 6}[text])
 
     assert [one["body"] for one in site.push.told(browser)] == ["one", "one", "one", "two", "three", "four"]
+    assert "did not take a notification: 400" in caplog.text
+    assert browser.endpoint not in caplog.text, "whoever knows it may send there"
 
 
 async def test_addresses_elsewhere_are_refused_and_so_are_guests(site: Site, connect: Connect) -> None:

@@ -335,6 +335,8 @@ async def test_a_login_too_many_ends_the_one_that_was_used_longest_ago(
         clock.now += 11
         await accounts.log_in("Ada", PASSWORD, "", HERE)
 
+    assert await accounts.is_signed_in(first.login)
+    assert not await accounts.is_signed_in(second.login)
     await accounts.refresh(first.refresh)
     with pytest.raises(Unauthenticated):
         await accounts.refresh(second.refresh)
