@@ -6,6 +6,7 @@ import os
 import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 import sanic_chatrooms as chatrooms
 from sanic_chatrooms import ChatError, ChatRooms, User
 
@@ -32,11 +33,13 @@ async def hear(chat: ChatRooms, mqtt: aiomqtt.Client) -> None:
     async for message in mqtt.messages:
         _, room, _, device = str(message.topic).split("/")
         try:
+            if room not in ROOMS:
+                raise ValueError("this room is not bridged")
             said = json.loads(message.payload)
             key = sha256(f"{room} {device} {said['id']}".encode()).hexdigest()
             sender = User(f"mqtt:{device}", f"{device} (MQTT)")
             await chat.publish(room, "message", {"text": said["text"]}, sender=sender, key=key)
-        except (ValueError, KeyError, TypeError) as problem:
+        except (ValueError, KeyError, TypeError, RecursionError) as problem:
             print(f"{message.topic}: no message: {problem!r}", flush=True)
         except ChatError as problem:
             if problem.temporary:
@@ -53,6 +56,7 @@ async def bridge(chat: ChatRooms) -> None:
     """Both directions, over all that ends connections. The broker keeps what comes meanwhile, for a day."""
     session = Properties(PacketTypes.CONNECT)
     session.SessionExpiryInterval, session.ReceiveMaximum = 24 * 3600, 50
+    each_once = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
     while True:
         mqtt = aiomqtt.Client(
             HOST,
@@ -65,7 +69,7 @@ async def bridge(chat: ChatRooms) -> None:
         mqtt._client.manual_ack_set(True)  # aiomqtt acknowledges what is only in its queue
         try:
             async with mqtt, asyncio.TaskGroup() as directions:
-                await mqtt.subscribe("chat/+/say/+", qos=1)
+                await mqtt.subscribe("chat/+/say/+", options=each_once)
                 directions.create_task(tell(chat, mqtt))
                 directions.create_task(hear(chat, mqtt))
         except* (aiomqtt.MqttError, ChatError) as problems:

@@ -64,9 +64,9 @@ class Device:
         """What was heard, each event once."""
         return list({one["id"]: one["payload"]["text"] for one in self.heard}.values())
 
-    async def say(self, content: object, room: str = "hall") -> None:
+    async def say(self, content: object, room: str = "hall", *, retain: bool = False) -> None:
         body = content if isinstance(content, str) else json.dumps(content)
-        await self.mqtt.publish(f"chat/{room}/say/lamp", body, qos=1)
+        await self.mqtt.publish(f"chat/{room}/say/lamp", body, qos=1, retain=retain)
 
 
 @pytest.fixture
@@ -84,6 +84,8 @@ async def test_both_directions_over_kills_of_the_bridge(
     chat: ChatRooms, where: dict[str, str], device: Device, tmp_path: Path
 ) -> None:
     ada = User("ada", "Ada")
+    await chat.create_room("secret", visibility="private")
+    await device.say({"id": "old", "text": "said once, and kept by the broker"}, retain=True)
     with started("mqtt_bridge", tmp_path / "log", **where) as program:
         await followed(chat, "mqtt", *ROOMS)
         await device.say({"id": "0", "text": "0"})
@@ -99,14 +101,17 @@ async def test_both_directions_over_kills_of_the_bridge(
     with started("mqtt_bridge", tmp_path / "log", **where):
         for text in ("20", "a", "b"):
             await device.until(text)
-        await device.say("no message")
-        await device.say({"id": "1", "text": "for nobody"}, room="nowhere")
+        for wrong in ("no message", "[" * 100_000):
+            await device.say(wrong)
+        for room in ("nowhere", "secret"):
+            await device.say({"id": "1", "text": "for nobody"}, room=room)
         await device.say({"id": "21", "text": "21"})
         await device.until("21")
 
     said = [(one["sender"]["id"], one["payload"]["text"]) for one in (await chat.history("hall")).messages]
     assert [text for sender, text in said if sender == "mqtt:lamp"] == [f"{n}" for n in range(22)]
     assert [text for sender, text in said if sender == "ada"] == ["a", "b"]
+    assert (await chat.history("secret")).messages == []
     assert device.texts == [text for _, text in said], "in the room's order, each once"
     assert {one["topic"] for one in device.heard} == {"chat/hall/said"}
     assert device.heard[0]["sender"] == {"id": "mqtt:lamp", "name": "lamp (MQTT)"}
