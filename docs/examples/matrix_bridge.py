@@ -17,7 +17,7 @@ from sanic_chatrooms import ChatError, RoomEvent, Sender, User
 ROOMS = json.loads(os.environ.get("MATRIX_ROOMS", '{"general": "!abc:example.org"}'))  # ours: theirs
 HOMESERVER = os.environ.get("MATRIX_URL", "http://localhost:8008")
 SERVER = os.environ.get("MATRIX_SERVER", "example.org")  # what stands behind the colon of its ids
-AS_TOKEN, HS_TOKEN = os.environ.get("MATRIX_AS_TOKEN", ""), os.environ.get("MATRIX_HS_TOKEN", "")
+AS_TOKEN, HS_TOKEN = os.environ["MATRIX_AS_TOKEN"], os.environ["MATRIX_HS_TOKEN"]
 GHOST, BRIDGE = (
     "chat_",
     "chat-bridge",
@@ -31,7 +31,7 @@ there: set[str] = set()  # ghosts that are registered and in their room
 # region hear
 @app.put("/_matrix/app/v1/transactions/<_:str>")
 async def hear(request: Request, _: str) -> HTTPResponse:
-    """What is said in Matrix. An error of ours makes the homeserver repeat it; by its `key`, nothing is stored twice."""
+    """What is said in Matrix. An error of ours makes the homeserver repeat it; by its `key`, it is stored once."""
     if not hmac.compare_digest((request.token or "").encode(), HS_TOKEN.encode()):
         raise Forbidden("only the homeserver may ask this")
     for event in request.json["events"]:

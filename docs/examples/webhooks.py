@@ -13,7 +13,7 @@ from sanic_chatrooms import ChatRooms, PositionLost, RoomEvent
 
 ROOMS = ["orders", "support"]
 URL = os.environ.get("WEBHOOK_URL", "https://example.com/hooks/chat")
-SECRET = os.environ.get("WEBHOOK_SECRET", "")  # "whsec_" and 24 to 64 random bytes in Base64
+SECRET = os.environ["WEBHOOK_SECRET"]  # "whsec_" and 24 to 64 random bytes in Base64
 FIRST, LONGEST = 1.0, 300.0  # seconds between attempts
 
 

@@ -186,3 +186,11 @@ async def test_what_is_said_there_is_stored_once_however_often_it_is_sent(
 async def test_nobody_but_the_homeserver_is_heard(homeserver: Homeserver, chat: ChatRooms) -> None:
     assert await homeserver.send(homeserver.event(BEN, "hello"), token="other") == 403
     assert (await chat.history("general")).messages == []
+
+
+def test_without_the_secrets_the_bridge_does_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MATRIX_AS_TOKEN", "as")
+    monkeypatch.delenv("MATRIX_HS_TOKEN", raising=False)
+
+    with pytest.raises(KeyError, match="MATRIX_HS_TOKEN"):
+        loaded("matrix_bridge")

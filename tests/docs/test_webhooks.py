@@ -153,7 +153,15 @@ async def test_a_receiver_takes_each_webhook_once_and_none_that_is_forged_or_old
     assert [await post({**fresh, "webhook-id": "b"}), await post(fresh, body + b" "), await post(old)] == [
         403
     ] * 3
-    assert await post({}) == 403
+    assert await post({}) == await post({**fresh, "webhook-timestamp": "9" * 5000}) == 403
+
+
+@pytest.mark.parametrize("name", ["webhook_receiver", "webhooks"])
+def test_without_a_secret_nothing_begins(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WEBHOOK_SECRET", raising=False)
+
+    with pytest.raises(KeyError, match="WEBHOOK_SECRET"):
+        loaded(name)
 
 
 async def test_a_receiver_is_told_that_events_were_lost_and_ends_it_with_410(
