@@ -1,7 +1,6 @@
 """`export`: messages as JSON lines."""
 
 import asyncio
-import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
@@ -12,7 +11,7 @@ import click
 from ..client import ChatClient
 from ..support.paging import PAGE_LIMIT
 from . import options
-from .output import note, say_json
+from .output import note, say_json, write_json
 from .rooms import WITHOUT_OTHERS, of_server, of_store
 from .source import Source, patiently, split
 
@@ -65,7 +64,7 @@ async def _of_user(source: Source, user: str) -> int:
     written = 0
     async with source.chat(**WITHOUT_OTHERS) as chat:
         async for line in chat.export_user(user):
-            sys.stdout.write(line.decode() + "\n")
+            write_json(line.decode())
             written += 1
     return written
 

@@ -1,6 +1,7 @@
 """What commands print: lines for people, JSON for scripts. Colours are for terminals only (and `NO_COLOR` turns them off)."""
 
 import json
+import re
 import sys
 import time
 import unicodedata
@@ -11,11 +12,13 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-__all__ = ["columns", "console", "note", "safe", "say", "say_json", "span", "when"]
+__all__ = ["columns", "console", "note", "safe", "say", "say_json", "span", "when", "write_json"]
 
 JOINER = "\u200d"
 """Invisible, but a part of emoji."""
 _INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
+_ACTIVE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What JSON may hold as it is, and terminals obey."""
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60))
 
 
@@ -25,13 +28,14 @@ def console(*, errors: bool = False) -> Console:
 
 
 def say(*parts: str | tuple[str, str]) -> None:
-    """Print a line; a part may come with its style, as (text, style)."""
-    _print(sys.stdout, console(), Text.assemble(*parts))
+    """Print a line; a part may come with its style, as (text, style). Control characters are shown, not sent."""
+    known = [(part, "") if isinstance(part, str) else part for part in parts]
+    _print(sys.stdout, console(), Text.assemble(*((_safe_lines(text), style) for text, style in known)))
 
 
 def note(text: str) -> None:
-    """Print a line beside the output: what is wrong, or going on."""
-    _print(sys.stderr, console(errors=True), Text(text))
+    """Print a line beside the output: what is wrong, or going on. It may be what a server has said."""
+    _print(sys.stderr, console(errors=True), Text(_safe_lines(text)))
 
 
 def _print(stream: TextIO, terminal: Console, text: Text) -> None:
@@ -44,8 +48,17 @@ def _print(stream: TextIO, terminal: Console, text: Text) -> None:
 
 def say_json(value: Any) -> None:
     """Print a value as one line of JSON."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n")
+    write_json(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
     sys.stdout.flush()
+
+
+def write_json(text: str) -> None:
+    """Write a line that is JSON. What would do something to a terminal is escaped, so it means the same."""
+    sys.stdout.write(_ACTIVE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
+
+
+def _safe_lines(text: str) -> str:
+    return "\n".join(safe(line) for line in text.split("\n"))
 
 
 def safe(text: str) -> str:

@@ -92,7 +92,8 @@ def _parts(url: str) -> Any:
         parts.port  # noqa: B018 - raises for what is no number
     except ValueError:
         parts = urlsplit("")
-    if parts.scheme not in SERVERS or not parts.hostname:
+    half = parts.username is not None and parts.password is None  # it cannot be shown to a server
+    if parts.scheme not in SERVERS or not parts.hostname or half:
         raise click.UsageError(f"{shown(url)} is no address of a server, such as https://example.com/chat")
     return parts
 
@@ -127,7 +128,7 @@ class Source(NamedTuple):
                 await client.connect()
         except TimeoutError:
             await client.close()
-            said = f"no connection to {url} within {self.timeout:g} s"
+            said = f"no connection to {shown(url)} within {self.timeout:g} s"
             raise NoAnswer(f"{said}; `python -m sanic_chatrooms check {shown(self.url)}` tells why") from None
         async with client:
             yield client

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
 
-from sanic_chatrooms.command_line.output import columns, safe, say, say_json, span, when
+from sanic_chatrooms.command_line.output import columns, note, safe, say, say_json, span, when
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,20 @@ def test_json_is_one_line_of_utf_8(capsys: pytest.CaptureFixture[str]) -> None:
     say_json({"text": "Grüße\n"})
 
     assert capsys.readouterr().out == '{"text":"Grüße\\n"}\n'
+
+
+def test_no_line_does_anything_to_a_terminal_whoever_wrote_it(capsys: pytest.CaptureFixture[str]) -> None:
+    said = "\x1b]0;mine\x07 \x9b31m \x7f \u202e \u2028 \ud800"
+
+    note(f"the server says: {said}\nand more")
+    say(said, (said, "bold"))
+    say_json({said: said, "text": "👩‍👩‍👧"})
+
+    out, err = capsys.readouterr()
+    line, shown = out.splitlines()
+    assert (err.count("\n"), safe(line)) == (2, line)
+    assert all(safe(text) == text for text in (*err.splitlines(), shown))
+    assert json.loads(shown) == {said: said, "text": "👩‍👩‍👧"}
 
 
 @pytest.mark.parametrize(

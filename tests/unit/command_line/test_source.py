@@ -5,8 +5,10 @@ import asyncio
 import click
 import pytest
 
-from sanic_chatrooms.command_line.source import addresses, patiently, split
+from sanic_chatrooms.client import NoAnswer
+from sanic_chatrooms.command_line.source import Source, addresses, patiently, split
 from sanic_chatrooms.errors import RateLimited
+from tests.support.process import free_port
 
 
 @pytest.mark.parametrize(
@@ -23,7 +25,9 @@ def test_the_socket_is_below_the_prefix_or_it_is_what_was_given(url: str, found:
     assert addresses(url) == found
 
 
-@pytest.mark.parametrize("url", ["sqlite:///chat.db", "https://", "https://a:b/", "http://[::1/"])
+@pytest.mark.parametrize(
+    "url", ["sqlite:///chat.db", "https://", "https://a:b/", "http://[::1/", "https://me@a/"]
+)
 def test_what_is_no_address_of_a_server_is_refused(url: str) -> None:
     with pytest.raises(click.UsageError, match="is no address of a server"):
         addresses(url)
@@ -37,6 +41,17 @@ def test_the_url_comes_first_or_from_the_environment(monkeypatch: pytest.MonkeyP
     )  # fmt: skip
     assert split(["general", "https://b.example"]) == ("redis://h", ["general", "https://b.example"])
     assert split([]) == ("redis://h", [])
+
+
+async def test_where_nobody_answers_no_password_and_no_token_of_the_url_is_shown() -> None:
+    source = Source(f"http://me:sesame@127.0.0.1:{free_port()}/chat?token=sesame", timeout=0.1)
+
+    with pytest.raises(NoAnswer) as refused:
+        async with source.client():
+            pass
+
+    assert "within 0.1 s" in str(refused.value)
+    assert "sesame" not in str(refused.value)
 
 
 async def test_where_the_server_is_asked_too_fast_it_is_asked_again_later() -> None:
