@@ -19,6 +19,8 @@ from .watching import CLOCKS, is_off
 
 __all__ = ["echo", "introduce", "join"]
 
+LONGEST = 3600.0
+"""Seconds: no server may be silent for longer (HEARTBEAT_INTERVAL)."""
 TEXT = "python -m sanic_chatrooms check: this message is deleted at once"
 
 
@@ -45,7 +47,7 @@ async def introduce(visit: Visit) -> str:
     visit.client = client
     beat = welcome.get("heartbeat")
     if isinstance(beat, dict) and isinstance(beat.get("interval"), int | float):
-        visit.interval = beat["interval"]
+        visit.interval = min(beat["interval"], LONGEST)
     return _who(client.user or {}, visit.token, welcome.get("expiresAt"))
 
 

@@ -80,6 +80,9 @@ async def _take(name: str, probe: Probe, visit: Visit) -> Step:
             safe(str(problem)) or type(problem).__name__,
             "Try again; if it stays, the server's log says why.",
         )
+    except (LookupError, TypeError, ValueError, ArithmeticError) as problem:
+        detail = f"an answer that no chat gives: {type(problem).__name__} {safe(str(problem))}"
+        advice = "Check the address. If it is a chat's, something between changes what it says."
     ms = round((time.monotonic() - began) * 1000, 1)
     return Step(name, advice is None, ms, detail, advice)
 

@@ -124,7 +124,7 @@ async def _pass_a_frame(ws: Any) -> Knock:
 def _frame(text: str | bytes) -> dict[str, Any]:
     try:
         frame = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         frame = None
     if not isinstance(frame, dict) or not isinstance(frame.get("type"), str):
         raise Wrong(

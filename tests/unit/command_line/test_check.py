@@ -17,6 +17,8 @@ import pytest
 import trustme
 from sanic import Request, Sanic
 from sanic.response import HTTPResponse, text
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.typing import Subprotocol
 
 from sanic_chatrooms import ChatRooms, MemoryBroker, MemoryStore
 from sanic_chatrooms.auth import claims
@@ -432,6 +434,26 @@ async def test_a_server_that_is_no_chat(app: App, live: Live) -> None:
     assert found.step == "upgrade"
     assert "there is nothing at /chat/ws" in found.detail
     assert "the prefix of the blueprint" in str(found.advice)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("[" * 100_000, "it is no chat"),
+        ('{"type": "pong", "timestamp": 1' + "0" * 400 + "}", "an answer that no chat gives"),
+    ],
+)
+async def test_a_server_that_answers_what_no_chat_does(answer: str, said: str) -> None:
+    async def talk(ws: ServerConnection) -> None:
+        async for _ in ws:
+            await ws.send(answer)
+
+    async with serve(talk, "127.0.0.1", 0, subprotocols=[Subprotocol("chatrooms.v1")]) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        found = await wrong(f"http://127.0.0.1:{port}/chat")
+
+    assert found.step == "upgrade"
+    assert said in found.detail
 
 
 # ---- the command ----
