@@ -259,7 +259,7 @@ def override(settings: Settings, where: str, **values: Any) -> Settings:
     return _changed(settings, given, _not_of_a_route(given))
 
 
-def reconfigured(settings: Settings, **values: Any) -> Settings:
+def reconfigured(settings: Settings, /, **values: Any) -> Settings:
     """The settings with these values instead, while the chat runs. Raises `ConfigError` as `load` does, also for settings that
     only a restart can change."""
     given = [_Given(name, value, f"reconfigure({name}=", ")") for name, value in values.items()]

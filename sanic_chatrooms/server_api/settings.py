@@ -11,7 +11,7 @@ __all__ = ["Reconfiguring"]
 class Reconfiguring(Verbs):
     """Settings of a running chat."""
 
-    async def reconfigure(self, **settings: Unpack[RunTimeSettings]) -> dict[str, Any]:
+    async def reconfigure(self, /, **settings: Unpack[RunTimeSettings]) -> dict[str, Any]:
         """Change settings on all workers; -> all settings that can change, as they are now on this one.
 
         Other workers follow within a moment, and those that start later have the same. What is changed here overrides

@@ -161,6 +161,8 @@ def decode_payload(raw: bytes, decoder: "msgspec.json.Decoder[T]", within: str =
         raise _field_error(str(exc), within) from None
     except msgspec.DecodeError as exc:
         raise InvalidField(str(exc), field="payload") from None
+    except RecursionError:
+        raise InvalidField("is nested too deeply", field="payload") from None
 
 
 def payload_of_texts(given: Mapping[str, str | list[str]], kind: type[T]) -> T:

@@ -450,6 +450,22 @@ async def test_settings_change_for_all(app: App, live: Live, connect: Connect) -
     assert chat.running().settings.max_text == 16_000
 
 
+@pytest.mark.parametrize(
+    "body",
+    ['{"self": 1}', '{"settings": 1}', '{"max_text": 1' + "0" * 400 + "}", '{"max_text": ' + "[" * 30_000],
+)
+async def test_settings_that_are_none_are_refused(app: App, live: Live, body: str) -> None:
+    operated(app)
+    desk = Desk(await live())
+
+    data = f'{{"settings": {body}}}'.encode()
+    refused = await http_request(
+        "127.0.0.1", desk.port, "POST", "/chat/admin/api/reconfigure", desk.headers, data
+    )
+
+    assert problem(refused) == (400, "invalid_field")
+
+
 async def test_a_single_process_drains_and_does_not_restart(app: App, live: Live, connect: Connect) -> None:
     operated(app)
     desk = Desk(await live())
