@@ -156,6 +156,31 @@ async def test_every_part_shows_what_is_so_and_nothing_is_wrong_with_it(
     assert not found, "\n".join(found)
 
 
+async def test_the_events_of_a_busy_room_are_the_newest(office: Office, new_page: Pages) -> None:
+    page = await new_page(base_url=office.server.url, **DESKTOP)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/api/tail" in request.url else None)
+    await office.chat.publish("general", "message", {"text": "first"})
+    await office.open(page, "#/rooms/%")  # nobody calls a room so
+    await expect(page.get_by_test_id("room-title")).to_have_text("%")
+    await page.evaluate("() => { location.hash = '#/rooms/general'; }")
+    await expect(page.get_by_test_id("event")).to_contain_text(["first"])
+
+    for number in range(600):
+        await office.chat.publish("general", "message", {"text": f"no. {number}"})
+    asked.clear()
+    async with asyncio.timeout(30):
+        while "no. 599" not in await page.get_by_test_id("event").last.inner_text():
+            await next_round(page)
+            await asyncio.sleep(0.05)
+
+    assert len(asked) < 8, (
+        "it asks for the newest, and not for all that it has missed, of which an answer has 50"
+    )
+    numbers = await page.get_by_test_id("event").locator(".seq").all_inner_texts()
+    assert numbers == sorted(set(numbers), key=int)
+
+
 async def test_an_operator_mutes_bans_and_looks_up_who_did_it(office: Office, new_page: Pages) -> None:
     page = await new_page(base_url=office.server.url, **DESKTOP)
     ada = await office.come("Ada", "general")

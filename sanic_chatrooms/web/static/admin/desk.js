@@ -100,7 +100,7 @@ export class Desk {
   #go = () => {
     const [name, ...rest] = location.hash.slice(2).split("/");
     const part = PARTS[name] ? name : "overview";
-    const id = rest.length && ONE[part] ? decodeURIComponent(rest.join("/")) : null;
+    const id = rest.length && ONE[part] ? decoded(rest.join("/")) : null;
     this.#part.leave?.();
     this.#part = id === null ? PARTS[part](this) : ONE[part](this, id);
     for (const link of this.tabs.children) {
@@ -137,8 +137,11 @@ export class Desk {
   async #tick(part) {
     if (part.busy) return;
     part.busy = true;
-    await part.tick?.();
-    part.busy = false;
+    try {
+      await part.tick?.();
+    } finally {
+      part.busy = false;
+    }
   }
 
   #showAge() {
@@ -149,5 +152,14 @@ export class Desk {
     if (this.age.textContent !== text) this.age.textContent = text;
     this.age.dataset.look = old ? "bad" : "good";
     this.node.classList.toggle("stale", old);
+  }
+}
+
+/** What an address names; as it is written, if it is no text that was encoded. */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }

@@ -126,16 +126,19 @@ function tailOf(desk, id) {
   const log = el("ol.tail", { testid: "tail", tabindex: 0, "aria-label": words.tail });
   const note = el("p.hint", {}, words.loading);
   let after = null;
+  let behind = false; // more has happened than one answer has: on to the newest
   let asking = false;
   const tick = async () => {
     if (asking) return;
     asking = true;
-    const page = await desk.ask("tail", { room: id, after });
+    const page = await desk.ask("tail", { room: id, after: behind ? null : after });
     asking = false;
     if (!page) return;
     const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-    after = page.events.at(-1)?.seq ?? (after === null ? page.seq : Math.min(after, page.seq));
-    log.append(...page.events.map(eventLine));
+    const events = page.events.filter(({ seq }) => after === null || seq > after);
+    behind = page.more && after !== null && !behind;
+    after = events.at(-1)?.seq ?? (after === null ? page.seq : Math.min(after, page.seq));
+    log.append(...events.map(eventLine));
     while (log.children.length > LINES) log.firstChild.remove();
     note.textContent = page.withheld ? words.withheld : log.children.length ? "" : words.noEvents;
     if (atEnd) log.scrollTop = log.scrollHeight;
