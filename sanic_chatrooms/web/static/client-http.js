@@ -36,7 +36,8 @@ export class HttpSocket {
   #front = null; // the room with the stream
   #stream = null; // aborts it
   #gathered = false; // a proxy holds streams back
-  #turn = 0;
+  #turn = 0; // counts the rooms that were asked, without the one in front
+  #askedFront = false;
   #me = null;
   #quiet = 75; // seconds
   #gone = new Map(); // rooms whose last event put us out, and how
@@ -280,9 +281,8 @@ export class HttpSocket {
   #next() {
     const others = [...this.#rooms.keys()].filter((room) => room !== this.#front);
     const front = this.#front !== null && !this.#streams;
-    this.#turn += 1;
-    if (front && (this.#turn % 2 || others.length === 0)) return this.#front;
-    return others[this.#turn % (others.length || 1)];
+    this.#askedFront = front && (others.length === 0 || !this.#askedFront);
+    return this.#askedFront ? this.#front : others[this.#turn++ % (others.length || 1)];
   }
 
   async #ask() {

@@ -88,16 +88,19 @@ test("the client goes back to sockets as soon as one speaks", async (t) => {
   assert.deepEqual(it.sockets[4].sent, [{ type: "ping" }]);
 });
 
-/** REST of one room, in memory. `rest.stream(headers, signal)` answers a request for the stream. */
+/** REST of rooms with the same events, in memory. `stream(headers, signal)` answers a request for a stream; `rest.refuse(url, headers, body)` any
+ * request, if it returns something. */
 function rest(stream) {
-  const its = { asked: [], epoch: "e1", seq: 0, events: [] };
+  const its = { guestToken: WELCOME.guestToken, asked: [], epoch: "e1", seq: 0, events: [] };
   its.fetch = async (url, { method = "GET", headers, signal, body }) => {
     its.asked.push(`${method} ${url.replace("http://host/chat/api/", "")}`);
+    const refused = await its.refuse?.(url, headers, body);
+    if (refused) return refused;
     if (headers.Accept) return stream(headers, signal);
-    if (url.endsWith("/welcome")) return answers(WELCOME);
+    if (url.endsWith("/welcome") || url.endsWith("/me")) return answers({ ...WELCOME, guestToken: its.guestToken });
     const { epoch, seq } = its;
-    const { since } = JSON.parse(body ?? "{}").payload ?? {};
-    const join = { room: "tea", epoch, seq, recovered: since?.epoch === epoch, messages: [], more: false, role: "guest", title: "", online: 1 };
+    const { room, payload: { since } = {} } = JSON.parse(body ?? "{}");
+    const join = { room, epoch, seq, recovered: since?.epoch === epoch, messages: [], more: false, role: "guest", title: "", online: 1 };
     if (url.endsWith("/commands")) return answers(join);
     const [asked, after] = decodeURIComponent(url).split("since=")[1].split(":");
     if (asked !== epoch) return answers({ status: 410, code: "position_lost", detail: "lost", epoch, seq }, 410);
@@ -109,14 +112,25 @@ function rest(stream) {
 const said = (seq, text) => ({ type: "message", room: "tea", seq, msgId: `m${seq}`, timestamp: 1, payload: { text }, sender: { id: "u2", name: "Bob" } });
 const held = (_, signal) => new Promise((_, refuse) => signal.addEventListener("abort", () => refuse(new Error("aborted"))));
 
-async function overHttp(t, its, ...types) {
-  const it = world(t, { api: undefined, fetch: its.fetch });
-  it.watch(...types);
-  it.chat.connect();
+async function online(t, its, options = {}) {
+  const it = world(t, { api: undefined, fetch: its.fetch, ...options });
+  it.chat.connect().catch(() => {});
   await fail(it, 3);
   await ready(() => it.chat.state === "online");
-  it.chat.join("tea");
-  await ready(() => it.chat.isJoined("tea"));
+  return it;
+}
+
+async function join(it, ...rooms) {
+  for (const room of rooms) {
+    it.chat.join(room).catch(() => {});
+    await ready(() => it.chat.isJoined(room));
+  }
+}
+
+async function overHttp(t, its, ...types) {
+  const it = await online(t, its);
+  it.watch(...types);
+  await join(it, "tea");
   return it;
 }
 
@@ -170,4 +184,20 @@ test("the client comes back when the server says that it restarts", async (t) =>
   await ready(() => it.chat.state === "reconnecting");
 
   assert.deepEqual([it.chat.status.code, Math.round(it.chat.status.retryIn)], [1012, 7]);
+});
+
+test("every room has its turn where no stream comes", async (t) => {
+  for (const rooms of [["a"], ["a", "b"], ["a", "b", "c"], ["a", "b", "c", "d", "e"]]) {
+    const its = rest(held);
+    const it = await online(t, its);
+    await join(it, ...rooms);
+    await it.clock.advance(8);
+    its.asked.length = 0;
+    await it.clock.advance(29);
+
+    const asked = its.asked.map((what) => /^GET rooms\/(\w)\/events\?/.exec(what)?.[1]).filter(Boolean);
+    assert.deepEqual([...new Set(asked)].sort(), rooms);
+    it.chat.disconnect();
+    it.clock.restore();
+  }
 });
