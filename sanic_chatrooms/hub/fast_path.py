@@ -148,11 +148,13 @@ class FastPath:
         if self._at_the_task:
             self._slow(entries, False)
             return
+        if not entries:  # they were withdrawn
+            return
         since = time.monotonic()
         results = self._appended([entry.draft for entry in entries])
         if len(results) == len(entries):
-            self._answer(entries, results)
             self._measure(len(entries), since)
+            self._answer(entries, results)
         else:
             self._leave(entries, is_unknown=True)
 
@@ -238,12 +240,12 @@ class FastPath:
         else:
             del self._rooms[room]
             self._count -= len(entries)
+            if not flight.left:
+                self._measure(sum(map(len, flight.rooms)), flight.since)
             if self._rooms:
                 self._answer(entries, results)
             else:
                 self._fanout.together(partial(self._answer, entries, results))
-            if not flight.left:
-                self._measure(sum(map(len, flight.rooms)), flight.since)
         if self.waiting and not self._scheduled:
             self._soon()
         self._tell_if_ended()

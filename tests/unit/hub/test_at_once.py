@@ -17,10 +17,12 @@ from sanic_chatrooms.hub.fanout import FEW
 from sanic_chatrooms.hub.hub import Hub
 from sanic_chatrooms.hub.journal import Journal
 from sanic_chatrooms.models import Appended, Draft, Fact, Room
+from sanic_chatrooms.observe.instruments import APPEND_BATCH
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.deadline import TimedStore
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.support.clock import now
+from sanic_chatrooms.testing import RecordingMeter
 from sanic_chatrooms.wire.encode import encode
 from tests.support.hubs import FakeSession, Frame, opening
 
@@ -60,7 +62,10 @@ class Stage:
         self.broker = MemoryBroker()
         self.hub = Hub(store, self.broker)
         timed = TimedStore(store, 5.0)
-        self.journal = Journal(timed, self.broker, self.hub.deliver, None, 5.0, fanout=self.hub.fanout)
+        self.meter = RecordingMeter()
+        self.journal = Journal(
+            timed, self.broker, self.hub.deliver, None, 5.0, self.meter, fanout=self.hub.fanout
+        )
         self.sessions: list[FakeSession] = []
         self.results: dict[str, Appended | ChatError] = {}
         self.done = asyncio.Event()
@@ -257,6 +262,36 @@ async def test_stop_answers_what_waits_for_the_end_of_the_turn() -> None:
 
     assert all(isinstance(result, Appended) for result in stage.results.values())
     assert len(stage.results) == 2
+
+
+@pytest.mark.usefixtures("always_quiet")
+async def test_what_is_measured_is_the_time_until_a_batch_was_stored_without_its_answers(stage: Stage) -> None:
+    ada = await stage.enter("r")
+    measured: list[list[float]] = []
+
+    for within in (True, False):
+        stage.journal.submit(
+            Draft("r", "message", b"{}", str(within), now(), key=("", str(within))),
+            lambda _: measured.append(stage.meter.values(APPEND_BATCH)),
+            ada,
+            within=within,
+        )
+    await asyncio.sleep(0)
+
+    assert measured == [[1], [1, 1]]
+
+
+@pytest.mark.usefixtures("always_quiet")
+async def test_what_was_withdrawn_is_no_batch(stage: Stage) -> None:
+    ada = await stage.enter("r")
+    draft = Draft("r", "message", b"{}", "1", now(), key=("", "1"))
+    stage.journal.submit(draft, lambda _: None, ada, within=False)
+
+    stage.journal.withdraw(ada)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert stage.meter.values(APPEND_BATCH) == []
 
 
 # ---- both ways ----
