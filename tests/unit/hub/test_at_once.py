@@ -265,7 +265,9 @@ async def test_stop_answers_what_waits_for_the_end_of_the_turn() -> None:
 
 
 @pytest.mark.usefixtures("always_quiet")
-async def test_what_is_measured_is_the_time_until_a_batch_was_stored_without_its_answers(stage: Stage) -> None:
+async def test_what_is_measured_is_the_time_until_a_batch_was_stored_without_its_answers(
+    stage: Stage,
+) -> None:
     ada = await stage.enter("r")
     measured: list[list[float]] = []
 
