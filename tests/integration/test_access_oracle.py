@@ -37,6 +37,7 @@ from tests.support.access_oracle import (
     verdict,
 )
 from tests.support.joined import joined
+from tests.support.thorough import unless_thorough
 
 TOP, LOW, NEW = User("top", "Top"), User("low", "Low"), User("new", "New")
 WITNESS, OUTSIDER = User("wit", "Wit"), User("out", "Out")
@@ -224,7 +225,7 @@ def _joins(person: Person, place: Place, scene: Scene, way: str) -> bool:
 
 
 @pytest.mark.asyncio(loop_factories=["uvloop"])
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+@pytest.mark.parametrize("place", unless_thorough(PLACES[::2], PLACES), ids=lambda place: place.name)
 async def test_the_product_answers_as_the_oracle_says(rig: tuple[Chat, ChatRooms], place: Place) -> None:
     found: list[str] = []
     cells, outsider = 0, await chat_client(rig[0], OUTSIDER)
@@ -249,7 +250,7 @@ async def test_the_product_answers_as_the_oracle_says(rig: tuple[Chat, ChatRooms
     assert not found, "\n".join([f"{len(found)} of {cells} cells differ", *found])
 
 
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+@pytest.mark.parametrize("place", unless_thorough(PLACES[::2], PLACES), ids=lambda place: place.name)
 async def test_who_may_search_is_as_the_oracle_says(tmp_path: Path, place: Place) -> None:
     app = ChatRooms(
         "test", guests=True, roles={"editor": 30}, store=SQLStore(f"sqlite:///{tmp_path}/chat.db")

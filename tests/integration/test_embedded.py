@@ -24,6 +24,7 @@ from tests.support.embedded import embedded_directory, server_of
 from tests.support.fixtures import Connect, Live
 from tests.support.process import ServerProcess, free_port, start_command
 from tests.support.server import http_request
+from tests.support.thorough import only_thorough
 
 SAYS_READY = "Worker ready" if [*map(int, sanic_version.split(".")[:2])] >= [25, 12] else "Starting worker"
 RELOADED = """
@@ -147,6 +148,7 @@ def example(port: int, home: Path, **env: str) -> dict[str, str]:
     return {"PORT": str(port), "WORKERS": "1", "XDG_DATA_HOME": str(home), "HOME": str(home), **env}
 
 
+@only_thorough
 @pytest.mark.asyncio(loop_factories=["asyncio"])
 async def test_a_second_copy_of_the_example_serves_beside_the_first(directory: Path) -> None:
     ports = [free_port(), free_port()]
@@ -163,6 +165,7 @@ async def test_a_second_copy_of_the_example_serves_beside_the_first(directory: P
             await asyncio.to_thread(server.stop)
 
 
+@only_thorough
 @pytest.mark.asyncio(loop_factories=["asyncio"])
 async def test_a_copy_that_finds_its_place_taken_says_what_helps_and_no_more(directory: Path) -> None:
     port = free_port()

@@ -16,6 +16,7 @@ import pytest
 from tests.support.embedded import embedded_directory
 from tests.support.fixtures import Connect, SubprocessServer
 from tests.support.process import ROOT, ServerProcess, free_port, with_root_on_path
+from tests.support.thorough import unless_thorough
 
 WITHIN = 20.0
 APP = """
@@ -142,14 +143,14 @@ def runs(process: psutil.Process) -> bool:
         return False
 
 
-@pytest.mark.parametrize(
-    ("when", "how"),
-    [
-        ("before_server_start", "await asyncio.sleep(60)"),
-        ("after_server_start", "await asyncio.sleep(60)"),
-        ("before_server_start", "time.sleep(60)"),
-    ],
-)
+WAYS = [
+    ("before_server_start", "await asyncio.sleep(60)"),
+    ("after_server_start", "await asyncio.sleep(60)"),
+    ("before_server_start", "time.sleep(60)"),
+]
+
+
+@pytest.mark.parametrize(("when", "how"), unless_thorough(WAYS[:1], WAYS))
 async def test_a_main_process_that_is_told_to_end_before_all_workers_are_ready_ends(
     tmp_path: Path, when: str, how: str
 ) -> None:
@@ -189,7 +190,7 @@ async def test_a_worker_that_ends_slowly_is_told_once(
     assert (code, said) == (0, [1, 1, 0]), server.output
 
 
-@pytest.mark.parametrize("watchdog", [True, False], ids=["watched", "unwatched"])
+@pytest.mark.parametrize("watchdog", unless_thorough([False], [True, False]))
 async def test_of_a_main_process_that_was_killed_nothing_stays(tmp_path: Path, watchdog: bool) -> None:
     with started(tmp_path, watchdog=watchdog) as family:
         everybody = await ready(family)

@@ -21,15 +21,21 @@ INSTEAD = {
     "last_event": ("integration/test_standing.py", "integration/test_show_secrets.py"),
     "matrix_synapse": ("docs/test_matrix_bridge.py",),
     "model": ("unit/test_model.py",),
+    "nats_gateway": ("integration/test_nats.py",),
     "page": ("browser/test_history.py", "browser/test_keys.py"),
+    "postgres_outages": ("conformance/test_postgres_failures.py",),
     "rates": ("soak/test_rates.py",),
     "redis_fleet": ("conformance/test_redis_fleet.py",),
+    "redis_kill": ("conformance/test_redis.py",),
     "revocation": ("integration/test_revocation.py",),
     "rolling_restart": ("integration/test_upgrade.py", "deploy/test_proxies.py"),
     "search_flat": ("conformance/test_search.py",),
+    "sqlite_kill": ("soak/test_sqlite_kill.py",),
     "streams": ("unit/verbs/test_streams.py", "conformance/test_workers.py"),
     "together": ("conformance/test_together_play.py",),
     "two_workers": ("conformance/test_workers.py",),
+    "unread": ("integration/test_unread.py", "conformance/test_unread_cost.py"),
+    "worker_killed": ("conformance/test_workers.py",),
 }
 """Runs that even short take 5 to 30 seconds each, on a machine that does nothing else, and are for `THOROUGH`: these tests do once what they
 do under load. Of their own code, those of `access`, `model` and `together` share all but the loop, that of `rates` runs for one class, and the others' does not run."""

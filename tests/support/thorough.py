@@ -6,10 +6,15 @@ import os
 from collections.abc import Iterable
 from typing import TypeVar
 
-__all__ = ["THOROUGH", "unless_thorough"]
+import pytest
+
+__all__ = ["THOROUGH", "only_thorough", "unless_thorough"]
 
 T = TypeVar("T")
 THOROUGH = bool(os.environ.get("THOROUGH"))
+only_thorough = pytest.mark.skipif(
+    not THOROUGH, reason="takes long, and others test nearly the same: for THOROUGH=1"
+)
 
 
 def unless_thorough(few: Iterable[T], everything: Iterable[T]) -> list[T]:
