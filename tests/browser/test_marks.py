@@ -18,6 +18,7 @@ from tests.browser.audit import problems
 from tests.browser.conftest import Pages
 from tests.browser.served import ServedApp
 from tests.support.fixtures import Live
+from tests.support.thorough import only_thorough
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -476,6 +477,7 @@ LOOK = """(nodes) => {
 }"""
 
 
+@only_thorough
 async def test_two_hundred_payloads_in_every_mark_run_nothing(served: ServedApp, new_page: Pages) -> None:
     await served.open()
     payloads = [place.replace("{}", vector) for place in PLACES for vector in VECTORS]

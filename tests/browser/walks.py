@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -596,7 +597,12 @@ async def element(walk: Walk) -> None:
     await page.context.set_offline(False)
     await expect(page.get_by_text("You are offline.")).to_be_hidden()
     await say(page, "Here again")  # connected, as the server sees it too
-    await chat.disconnect(walk.site.user("Ada"), reason="See you tomorrow")
+    async with asyncio.timeout(30):
+        while not await page.get_by_test_id(
+            "ended"
+        ).is_visible():  # who is just coming back once more was not sent away
+            await chat.disconnect(walk.site.user("Ada"), reason="See you tomorrow")
+            await page.wait_for_timeout(300)
     await look("disconnected", "ended")
 
 

@@ -169,6 +169,7 @@ async def test_a_first_chat(walk: Walk, windows: Windows) -> None:
 
 
 @pytest.mark.browser
+@only_thorough
 async def test_from_memory_to_a_database(walk: Walk, windows: Windows, postgres_url: str) -> None:
     walk.stand_ins["postgresql://shop:secret@127.0.0.1:5432/shop"] = postgres_url
 

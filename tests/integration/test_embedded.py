@@ -185,6 +185,7 @@ async def test_a_copy_that_finds_its_place_taken_says_what_helps_and_no_more(dir
     assert "Traceback" not in second.stderr + second.stdout
 
 
+@only_thorough
 @pytest.mark.asyncio(loop_factories=["asyncio"])
 async def test_reloads_and_slow_starts_keep_the_server_and_shoot_nobody(
     tmp_path: Path, directory: Path
