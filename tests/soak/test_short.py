@@ -14,9 +14,11 @@ from tests.support.thorough import unless_thorough
 INSTEAD = {
     "access": ("conformance/test_access_play.py",),
     "operator": ("integration/test_admin.py",),
+    "drawing": ("browser/test_growing.py",),
     "embedded_killed": ("integration/test_embedded.py", "unit/drivers/test_embedded.py"),
     "floods": ("integration/test_show_limits.py", "soak/test_rates.py"),
     "followed": ("conformance/test_follow.py",),
+    "folds": ("conformance/test_fold_play.py",),
     "joins": ("integration/test_show_order.py",),
     "last_event": ("integration/test_standing.py", "integration/test_show_secrets.py"),
     "matrix_synapse": ("docs/test_matrix_bridge.py",),
@@ -35,6 +37,7 @@ INSTEAD = {
     "together": ("conformance/test_together_play.py",),
     "two_workers": ("conformance/test_workers.py",),
     "unread": ("integration/test_unread.py", "conformance/test_unread_cost.py"),
+    "unread_page": ("conformance/test_unread_cost.py",),
     "worker_killed": ("conformance/test_workers.py",),
 }
 """Runs that even short take 5 to 30 seconds each, on a machine that does nothing else, and are for `THOROUGH`: these tests do once what they
