@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +15,9 @@ from sanic_chatrooms.verbs.described import live_events
 from sanic_chatrooms.verbs.table import commands, events
 from sanic_chatrooms.web.asyncapi import document
 from tests.support.npm import MODULES, install
+from tests.support.references import references
 
 DOCUMENT = document("/chat", "chat.example", secure=True)
-
-
-def references(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        if "$ref" in value:
-            yield value["$ref"]
-        for inner in value.values():
-            yield from references(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from references(inner)
 
 
 def at(reference: str) -> Any:

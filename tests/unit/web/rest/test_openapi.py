@@ -4,24 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from typing import Any
 
 from sanic_chatrooms.web.rest.openapi import document
 from sanic_chatrooms.web.rest.routes import ROUTES
+from tests.support.references import references
 
 DOCUMENT = document("/chat/api")
-
-
-def references(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        if "$ref" in value:
-            yield value["$ref"]
-        for inner in value.values():
-            yield from references(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from references(inner)
 
 
 def test_every_route_is_described() -> None:
