@@ -15,6 +15,8 @@ const BUSY = [429, 503]; // the server is there
 const CLOSES = { token_expired: 4001, banned: 4507 }; // by the code of a refusal; else 4500
 const AWAY = { code: "unavailable", message: "the server cannot be reached", temporary: true };
 
+const bearer = (token) => (token ? { Authorization: `Bearer ${token}` } : {});
+
 /** Why a request failed: a problem document, or what there is instead. */
 class Refused extends Error {
   constructor(status, problem) {
@@ -38,6 +40,7 @@ export class HttpSocket {
   #gathered = false; // a proxy holds streams back
   #turn = 0; // counts the rooms that were asked, without the one in front
   #askedFront = false;
+  #wanted = new Map(); // the `msgId` of the last `join` of each room that is under way
   #me = null;
   #quiet = 75; // seconds
   #gone = new Map(); // rooms whose last event put us out, and how
@@ -59,6 +62,7 @@ export class HttpSocket {
       if (this.#closed) return;
       this.onopen();
       this.#tell({ type: "welcome", timestamp, payload: welcome });
+      if (this.#closed) return;
       this.#timers.after("ask", ASK, () => this.#ask());
       if (room) this.#carryOut({ type: "join", room, msgId: "join", payload: {} });
     } catch (error) {
@@ -66,9 +70,10 @@ export class HttpSocket {
     }
   }
 
-  async #welcome(ask = {}) {
-    const { body, timestamp } = await this.#request("POST", "welcome", { body: ask });
-    this.#token = body.guestToken ?? this.#token;
+  /** `token`: it is ours once it was accepted. */
+  async #welcome(ask = {}, token = this.#token) {
+    const { body, timestamp } = await this.#request("POST", "welcome", { body: ask, headers: bearer(token) });
+    this.#token = body.guestToken ?? token;
     this.#me = body.user.id;
     this.#quiet = body.heartbeat.interval * SILENT;
     return { welcome: body, timestamp };
@@ -114,16 +119,19 @@ export class HttpSocket {
 
   async #carryOut(command) {
     const { type, room, msgId: replyTo } = command;
+    if (type === "join") this.#wanted.set(room, replyTo);
     try {
       const { body, timestamp } = await this.#do(command);
       this.#tell({ type: type === "ping" ? "pong" : "ack", replyTo, timestamp, payload: body });
-      if (type === "join") this.#watch(room, body, command.payload?.history !== 0);
+      if (type === "join" && this.#wanted.get(room) === replyTo) this.#watch(room, body, command.payload?.history !== 0);
       if (type === "leave") this.#forget(room);
     } catch (error) {
-      if (type !== "ping") this.#tell({ type: "error", replyTo, room, payload: error.problem ?? AWAY });
-      else if (BUSY.includes(error.status)) this.#tell({ type: "pong", replyTo });
-      if (error.status === 401 || (type === "ping" && !BUSY.includes(error.status))) this.#fail(error);
+      const isBusy = BUSY.includes(error.status);
+      if (error.status === 401 || (type === "ping" && !isBusy)) this.#fail(error); // as with a socket: it is sent again, with another token
+      else if (type === "ping") this.#tell({ type: "pong", replyTo });
+      else this.#tell({ type: "error", replyTo, room, payload: error.problem ?? AWAY });
     }
+    if (type === "join" && this.#wanted.get(room) === replyTo) this.#wanted.delete(room);
   }
 
   async #do({ type, room, msgId, payload }) {
@@ -134,13 +142,10 @@ export class HttpSocket {
   }
 
   async #identify({ token, name }) {
-    const before = this.#token;
-    this.#token = token ?? before;
     try {
-      const { welcome, timestamp } = await this.#welcome({ name });
+      const { welcome, timestamp } = await this.#welcome({ name }, token);
       return { body: welcome, timestamp };
     } catch (error) {
-      this.#token = before;
       if (error.status !== 401) throw error;
       throw new Refused(403, error.problem); // the old one may still be good
     }
@@ -151,6 +156,7 @@ export class HttpSocket {
     const stop = () => abort.abort();
     const timer = setTimeout(stop, PATIENCE * 1000);
     this.#over.signal.addEventListener("abort", stop);
+    if (this.#closed) stop();
     try {
       const answer = await this.#send(method, path, abort.signal, { ...headers, ...(msgId && { "Idempotency-Key": msgId }) }, body);
       return { body: await answer.json(), timestamp: (Date.parse(answer.headers.get("Date")) || Date.now()) / 1000 };
@@ -161,9 +167,8 @@ export class HttpSocket {
   }
 
   async #send(method, path, signal, headers, body) {
-    const bearer = this.#token ? { Authorization: `Bearer ${this.#token}` } : {};
     const json = body && { "Content-Type": "application/json" };
-    const options = { method, signal, headers: { ...bearer, ...json, ...headers }, body: body && JSON.stringify(body) };
+    const options = { method, signal, headers: { ...bearer(this.#token), ...json, ...headers }, body: body && JSON.stringify(body) };
     const fetch = this.#fetch;
     const answer = await fetch(this.#api + path, { ...options, credentials: "include", cache: "no-store" });
     if (answer.ok) return answer;
@@ -183,8 +188,7 @@ export class HttpSocket {
   }
 
   #forget(room) {
-    this.#rooms.delete(room);
-    this.#gone.delete(room);
+    for (const its of [this.#rooms, this.#gone, this.#wanted]) its.delete(room);
     if (room === this.#front) this.#follow([...this.#rooms.keys()].at(-1) ?? null);
   }
 
@@ -258,7 +262,7 @@ export class HttpSocket {
       else if (!abort.signal.aborted && !heard) return this.#fail(error); // the server is away
       else if (!heard) this.#gathered = true;
     }
-    if (this.#stream !== abort) return;
+    if (this.#stream !== abort || this.#closed) return;
     this.#timers.clear("silence");
     if (this.#ending) this.#end(this.#ending.code, this.#ending.reason);
     else if (this.#gone.has(room)) this.#lose(room, this.#gone.get(room));

@@ -112,6 +112,10 @@ function rest(stream) {
 const said = (seq, text) => ({ type: "message", room: "tea", seq, msgId: `m${seq}`, timestamp: 1, payload: { text }, sender: { id: "u2", name: "Bob" } });
 const held = (_, signal) => new Promise((_, refuse) => signal.addEventListener("abort", () => refuse(new Error("aborted"))));
 
+/** A stream that says that it is there, and nothing more. */
+const silent = () => new Response(new ReadableStream({ start: (to) => to.enqueue(new TextEncoder().encode(": here\n\n")) }));
+const streamsOf = (its) => its.asked.map((what) => /^GET rooms\/(\w+)\/events$/.exec(what)?.[1]).filter(Boolean);
+
 async function online(t, its, options = {}) {
   const it = world(t, { api: undefined, fetch: its.fetch, ...options });
   it.chat.connect().catch(() => {});
@@ -200,4 +204,99 @@ test("every room has its turn where no stream comes", async (t) => {
     it.chat.disconnect();
     it.clock.restore();
   }
+});
+
+test("what is refused for its token is sent again with another", async (t) => {
+  const its = rest(silent);
+  its.guestToken = undefined;
+  const tokens = ["t1", "t2"];
+  const sent = [];
+  its.refuse = (url, headers, body) => {
+    const { type } = JSON.parse(body ?? "{}");
+    if (type !== "message") return null;
+    sent.push([headers.Authorization, headers["Idempotency-Key"]]);
+    if (headers.Authorization === "Bearer t1") return answers({ status: 401, code: "token_expired", detail: "expired" }, 401);
+    return answers({ msgId: "m1", seq: 1, timestamp: 1, duplicate: false });
+  };
+  const it = await online(t, its, { token: () => tokens.shift() ?? "t2" });
+  await join(it, "tea");
+  const { msgId, done } = it.chat.send("tea", "hi");
+  it.watch("outbox");
+  await ready(() => it.chat.state === "reconnecting");
+  await it.redial();
+  await ready(() => it.chat.state === "online");
+
+  assert.equal((await done).seq, 1);
+  assert.deepEqual(sent, [["Bearer t1", msgId], ["Bearer t2", msgId]]);
+  assert.equal(it.seen.some(([, { status }]) => status === "failed"), false);
+});
+
+test("a token is used once it was accepted", async (t) => {
+  const its = rest(silent);
+  its.guestToken = undefined;
+  let refuse;
+  const used = [];
+  its.refuse = (url, headers, body) => {
+    if (body?.includes('"message"')) used.push(headers.Authorization);
+    if (headers.Authorization !== "Bearer bad") return null;
+    return new Promise((resolve) => (refuse = () => resolve(answers({ status: 401, code: "unauthenticated", detail: "no" }, 401))));
+  };
+  const it = await online(t, its, { token: "good" });
+  await join(it, "tea");
+  const refused = assert.rejects(it.chat.setToken("bad"), { code: "unauthenticated" });
+  await ready(() => refuse);
+  await it.chat.send("tea", "meanwhile").done;
+  refuse();
+  await refused;
+
+  assert.deepEqual([used, it.chat.state], [["Bearer good"], "online"]);
+});
+
+test("a guest whose token is not accepted any more becomes another, as with sockets", async (t) => {
+  const its = rest(silent);
+  const it = await online(t, its);
+  its.refuse = (url, headers) => headers.Authorization && answers({ status: 401, code: "unauthenticated", detail: "unknown" }, 401);
+  it.chat.join("tea").catch(() => {});
+  await ready(() => it.chat.state !== "online");
+  assert.equal(it.chat.state, "reconnecting");
+  its.refuse = null;
+  await it.redial();
+  await ready(() => it.chat.state === "online");
+});
+
+test("a room that was left while its join was under way is not read", async (t) => {
+  const its = rest(held);
+  let go;
+  its.refuse = async (url, headers, body) => body?.includes('"join"') && new Promise((resolve) => (go = () => resolve(null)));
+  const it = await online(t, its);
+  const joining = assert.rejects(it.chat.join("tea"), { code: "discarded" });
+  await ready(() => go);
+  await it.chat.exit("tea");
+  go();
+  await joining;
+  await it.clock.advance(12);
+
+  assert.deepEqual(its.asked.filter((what) => what.includes("events")), []);
+});
+
+test("a client that is closed when it is welcomed asks for nothing more", async (t) => {
+  const its = rest(silent);
+  const it = world(t, { api: undefined, url: "ws://host/chat/ws/tea", fetch: its.fetch });
+  it.chat.on("welcome", () => it.chat.disconnect());
+  it.chat.connect().catch(() => {});
+  await fail(it, 3);
+  await ready(() => it.chat.state === "closed");
+  await settled();
+
+  assert.deepEqual(its.asked.filter((what) => !what.endsWith("/ws/tea")), ["POST welcome"]);
+  assert.equal(it.clock.pending, 0);
+});
+
+test("a socket that is being tried is closed with the client", async (t) => {
+  const it = await online(t, { fetch: async () => answers(WELCOME) });
+  await it.clock.advance(121);
+  assert.equal(it.sockets.length, 4);
+  it.chat.disconnect();
+
+  assert.equal(it.socket.closedWith, 1000);
 });

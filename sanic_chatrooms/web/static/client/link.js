@@ -29,6 +29,7 @@ export class Link {
   #silent = 0; // sockets in a row of which nothing was heard
   #heard = false; // something, from this socket
   #HttpSocket = null; // stands in for sockets, where HTTP has to do
+  #trial = null; // a socket that may get through, while HTTP does
   #late = false; // send the token with `auth` instead of in the handshake
   #proof = null; // {token, guest, msgId?} of this connection; msgId until `auth` is answered
   #told = null; // an error that answers no command: why the server is about to close this connection
@@ -173,7 +174,7 @@ export class Link {
     this.#onlineAt = now();
     this.interval = envelope.payload.heartbeat?.interval ?? 30;
     this.#beat();
-    if (this.#HttpSocket) this.#trySocketsLater();
+    if (this.#HttpSocket) this.#goOnOverHttp(envelope.payload);
     this.#chat.introduce(envelope.payload);
     this.#become("online", { transport: this.#HttpSocket ? "http" : "socket" });
     this.#chat.welcomed(envelope);
@@ -209,6 +210,11 @@ export class Link {
 
   // ---- back to sockets ----
 
+  #goOnOverHttp({ guestToken }) {
+    this.#proof.token ??= guestToken; // a connection outlives its guest's token, and requests do not
+    this.#trySocketsLater();
+  }
+
   #trySocketsLater() {
     this.#timers.after("sockets", SOCKETS_AGAIN, () => this.#trySocket());
   }
@@ -218,7 +224,7 @@ export class Link {
     const run = this.#run;
     const { token } = await this.#chat.identity.proof().catch(() => ({}));
     if (run !== this.#run) return;
-    const socket = this.#newSocket(token && SUBPROTOCOL.test(token) && token);
+    const socket = (this.#trial = this.#newSocket(token && SUBPROTOCOL.test(token) && token));
     this.#timers.after("sockets", DIAL, () => socket.close(1000)); // nothing comes through
     socket.onopen = () => socket.send('{"type":"ping"}');
     socket.onerror = () => {};
@@ -240,6 +246,12 @@ export class Link {
     this.#lost(code, reason, error);
   }
 
+  #stop() {
+    this.#timers.clearAll();
+    this.#trial?.close(1000);
+    this.#trial = null;
+  }
+
   #detach() {
     const socket = this.#socket;
     this.#socket = null;
@@ -251,7 +263,7 @@ export class Link {
   #lost(code, reason, error) {
     this.#run += 1;
     this.#socket = this.#greeting = null;
-    this.#timers.clearAll();
+    this.#stop();
     // A welcome shows that the server is well, unless it is overloaded and closes what it has just accepted.
     if (this.#HttpSocket) this.#silent = code === 1006 && !this.online ? 0 : this.#silent;
     else this.#silent = this.#heard || code !== 1006 ? 0 : this.#silent + 1;
@@ -310,7 +322,7 @@ export class Link {
   /** Stay closed until `open`. */
   close(code = 1000, reason = "closed by this page", error = null) {
     this.#run += 1;
-    this.#timers.clearAll();
+    this.#stop();
     this.#watchBrowser(false);
     const was = this.online;
     this.online = false;
