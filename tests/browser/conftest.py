@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -29,7 +29,9 @@ from tests.support.process import ServerProcess, free_port, start_command
 PATIENCE = 20_000  # ms; generous: a busy machine is no defect
 expect.set_options(timeout=PATIENCE)
 ARTIFACTS = Path(os.environ.get("ARTIFACTS") or Path(__file__).parents[2] / "artifacts")
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+# The shell without windows takes two thirds of the processor time of the whole browser.
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FAILED = pytest.StashKey[bool]()
 APPLICATIONS = (  # macOS has its browsers outside PATH
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
@@ -79,9 +81,10 @@ class Pages:
         await page.screenshot(path=path)
         return path
 
-    async def close(self) -> None:
+    async def close(self, *, failed: bool) -> None:
+        """Close all pages; those of a failed test leave a picture of their end: drawing one is dear without a graphics card."""
         for number, page in enumerate(self._pages, start=1):
-            if not page.is_closed():
+            if failed and not page.is_closed():
                 await self.screenshot(page, f"end-{number}")
             await page.context.close()
 
@@ -91,6 +94,13 @@ class Pages:
     def _note_console(self, message: ConsoleMessage) -> None:
         self.console.append(f"{message.type}: {message.text}")
         self._written.set()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -161,7 +171,7 @@ async def new_page(browser: Browser, request: pytest.FixtureRequest) -> AsyncIte
 
     pages = Pages(browser, slug(request.node.nodeid), example_url)
     yield pages
-    await pages.close()
+    await pages.close(failed=request.node.stash.get(FAILED, False))
     assert not pages.errors, "uncaught exceptions in a page"
     assert not [line for line in pages.console if "Content Security Policy" in line]
 
