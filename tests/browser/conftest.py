@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -29,8 +29,9 @@ from tests.support.process import ServerProcess, free_port, start_command
 PATIENCE = 20_000  # ms; generous: a busy machine is no defect
 expect.set_options(timeout=PATIENCE)
 ARTIFACTS = Path(os.environ.get("ARTIFACTS") or Path(__file__).parents[2] / "artifacts")
-# The shell without windows takes two thirds of the processor time of the whole browser.
-NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+# Without windows it takes two thirds of the processor time, and nobody can be asked for notifications or use a clipboard.
+SHELLS = ("chromium-headless-shell",)
 FAILED = pytest.StashKey[bool]()
 APPLICATIONS = (  # macOS has its browsers outside PATH
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
@@ -44,6 +45,23 @@ ARGUMENTS = (
     "--disable-sync",
     "--no-first-run",
 )
+
+
+class Browsers:
+    """One browser for all tests, and a whole one for those that are marked `whole_browser`; started for the first who asks."""
+
+    def __init__(self, playwright: Playwright) -> None:
+        self._playwright = playwright
+        self._started: dict[bool, Browser] = {}
+
+    async def one(self, *, whole: bool) -> Browser:
+        if whole not in self._started:
+            self._started[whole] = await launch(self._playwright, NAMES if whole else (*SHELLS, *NAMES))
+        return self._started[whole]
+
+    async def close(self) -> None:
+        for browser in self._started.values():
+            await browser.close()
 
 
 class Pages:
@@ -105,7 +123,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "browser" in getattr(item, "fixturenames", ()):
+        if "browsers" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
 
 
@@ -154,15 +172,17 @@ async def served(app: Sanic[Any, Any], live: Live) -> ServedApp:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
+async def browsers() -> AsyncIterator[Browsers]:
     async with async_playwright() as playwright:
-        browser = await launch(playwright)
-        yield browser
-        await browser.close()
+        browsers = Browsers(playwright)
+        yield browsers
+        await browsers.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def new_page(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Pages]:
+async def new_page(browsers: Browsers, request: pytest.FixtureRequest) -> AsyncIterator[Pages]:
+    browser = await browsers.one(whole=request.node.get_closest_marker("whole_browser") is not None)
+
     def example_url() -> str:
         server: ServedApp | ServerProcess = request.getfixturevalue(
             "served" if "served" in request.fixturenames else "example"  # started for those who ask for it
@@ -182,8 +202,8 @@ async def page(new_page: Pages) -> Page:
     return await new_page()
 
 
-async def launch(playwright: Playwright) -> Browser:
-    executable = find_browser(playwright)
+async def launch(playwright: Playwright, names: Sequence[str] = (*SHELLS, *NAMES)) -> Browser:
+    executable = find_browser(playwright, names)
     if executable is None:
         no_browser("no Chromium or Chrome on PATH and none of Playwright's own")
     try:
@@ -192,8 +212,8 @@ async def launch(playwright: Playwright) -> Browser:
         no_browser(f"{executable} does not start: {error.message.splitlines()[0]}")
 
 
-def find_browser(playwright: Playwright) -> str | None:
-    on_path = (shutil.which(name) for name in NAMES)
+def find_browser(playwright: Playwright, names: Sequence[str]) -> str | None:
+    on_path = (shutil.which(name) for name in names)
     places = (*on_path, *APPLICATIONS, playwright.chromium.executable_path)
     return next((place for place in places if place and Path(place).exists()), None)
 

@@ -260,6 +260,7 @@ async def test_the_switcher_marks_the_choice_and_says_when_nothing_is_found(
     await new_page.screenshot(page, "nothing-found")
 
 
+@pytest.mark.whole_browser
 @pytest.mark.parametrize(
     "options",
     [{**PHONE, "color_scheme": "dark"}, {**DESKTOP, "color_scheme": "light"}],

@@ -111,6 +111,7 @@ async def test_a_moderator_adds_somebody_at_once_and_removes_them_with_a_reason(
     await expect(person(ada, "Bob")).to_have_count(0)
 
 
+@pytest.mark.whole_browser
 async def test_people_are_found_on_the_server_and_a_link_to_the_room_is_copied(
     served: ServedApp, new_page: Pages
 ) -> None:

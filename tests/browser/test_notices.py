@@ -42,6 +42,7 @@ def told(page: Page) -> Locator:
     return page.get_by_test_id("toast").filter(has_text="Bob mentioned you in News")
 
 
+@pytest.mark.whole_browser
 async def test_on_a_phone_notices_and_questions_cover_no_room(served: ServedApp, new_page: Pages) -> None:
     await served.open("news")
     page = await new_page(**PHONE)
@@ -61,6 +62,7 @@ async def test_on_a_phone_notices_and_questions_cover_no_room(served: ServedApp,
     await expect(told(page)).to_be_hidden()  # the bell has it
 
 
+@pytest.mark.whole_browser
 async def test_enlarged_one_reads_and_writes_although_there_is_a_question(
     served: ServedApp, new_page: Pages
 ) -> None:
@@ -94,6 +96,7 @@ async def test_a_notice_is_below_the_line_about_the_connection(served: ServedApp
     assert before["top"] < banner["bottom"]
 
 
+@pytest.mark.whole_browser
 async def test_the_count_of_news_stands_beside_the_arrow_back(served: ServedApp, new_page: Pages) -> None:
     await served.open("news")
     page = await new_page(**PHONE)

@@ -83,6 +83,7 @@ def as_json(browser: Browser) -> dict[str, Any]:
     return {"endpoint": endpoint, "expirationTime": None, "keys": keys}
 
 
+@pytest.mark.whole_browser
 async def test_who_turns_them_on_is_told_while_no_page_is_open_and_not_after_the_sign_out(
     push: Push, served: ServedApp, new_page: Pages
 ) -> None:

@@ -36,7 +36,13 @@ def test_there_are_many_states_and_each_has_one_name() -> None:
 
 @pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize(("name", "size", "scheme"), unless_thorough(ONCE, TWICE))
+@pytest.mark.parametrize(
+    ("name", "size", "scheme"),
+    [
+        pytest.param(*look, marks=[pytest.mark.whole_browser] if look[0] == "talk" else [])
+        for look in unless_thorough(ONCE, TWICE)
+    ],
+)
 async def test_nothing_is_wrong_with_any_state(
     served: ServedApp, new_page: Pages, name: str, size: str, scheme: Literal["light", "dark"]
 ) -> None:

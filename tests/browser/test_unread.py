@@ -93,6 +93,7 @@ async def test_the_first_unread_message_is_reached_however_far_up_it_is(
     await expect(page.get_by_test_id("to-first")).to_be_hidden()
 
 
+@pytest.mark.whole_browser
 async def test_what_one_wants_to_hear_of_is_chosen_for_each_room(served: ServedApp, new_page: Pages) -> None:
     await served.open("news")
     ada = await new_page()

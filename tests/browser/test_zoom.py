@@ -153,6 +153,7 @@ NO_STORE = (
 )
 
 
+@pytest.mark.whole_browser
 @pytest.mark.parametrize("path", ["/", "/chat/"])
 async def test_without_storage_all_parts_of_the_page_work(
     served: ServedApp, new_page: Pages, path: str

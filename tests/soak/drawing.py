@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from playwright.async_api import Browser, Page, Route, async_playwright
 
 from sanic_chatrooms.web.assets import FOLDER
-from tests.browser.conftest import launch
+from tests.browser.conftest import NAMES, launch
 from tests.soak.runs import Progress, Verdict, main
 
 SHORT = 0.05
@@ -43,7 +43,7 @@ async def soak(scale: float, progress: Progress) -> Verdict:
     verdict = Verdict()
     count, rounds = max(40, round(MESSAGES * scale)), max(1, round(ROUNDS * scale))
     async with async_playwright() as playwright:
-        browser = await launch(playwright)
+        browser = await launch(playwright, NAMES)
         kinds: list[str] = await _kinds(browser)
         # Where the clock is not judged, all of them at once show as well that none hides another.
         for number, kind in enumerate(kinds if scale >= 0.1 else ()):

@@ -19,7 +19,7 @@ from typing import Any
 from playwright.async_api import Browser, BrowserContext, CDPSession, Page, StorageState, async_playwright
 
 from tests.browser.acts import enter, entered
-from tests.browser.conftest import launch
+from tests.browser.conftest import NAMES, launch
 from tests.soak.runs import Progress, Verdict, main
 from tests.support.process import ServerProcess, start_app
 
@@ -49,7 +49,7 @@ async def soak(scale: float, progress: Progress) -> Verdict:
         many, longest = max(50, round(MANY * scale)), max(20, round(LONGEST * scale))
         await _ask(server, f"/fill?many={many}&longest={longest}")
         async with async_playwright() as playwright:
-            browser = await launch(playwright)
+            browser = await launch(playwright, NAMES)
             pressed = max(5, round(KEYS * min(1.0, scale * ROUNDS)))
             visit = Visit(server, browser, await _guest(server, browser), pressed, verdict)
             for number in range(rounds):
