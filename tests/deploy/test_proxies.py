@@ -28,42 +28,12 @@ from sanic_chatrooms.command_line.check.visit import Visit
 from tests.support.client import Client
 from tests.support.deployed import DEPLOY, ROOT, compose, image_command
 from tests.support.fixtures import Connect
+from tests.support.nginx import Nginx
 from tests.support.postgres import PostgresServer, new_database
 from tests.support.process import ServerProcess, free_port, start_command
 from tests.support.rest import Rest, Stream
 from tests.support.server import LiveServer
-from tests.support.tools import needed
 from tests.support.valkey import running, until
-
-TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-
-
-class Nginx:
-    """A copy of the settings, with ports and directories of the test's own."""
-
-    def __init__(self, folder: Path, *apps: int) -> None:
-        self.folder = folder
-        self.port = free_port()
-        shutil.copytree(DEPLOY / "nginx", folder)
-        self.change("nginx.conf", "server app:8000;", "".join(f"server 127.0.0.1:{port};" for port in apps))
-        self.change("servers/plain.conf", "listen 80;", f"listen 127.0.0.1:{self.port};")
-        self.change("nginx.conf", "error_log", f"pid {folder}/nginx.pid;\nerror_log")
-        # Without root those that are built in cannot be written.
-        lines = [f"{name}_temp_path {folder}/{name};\n" for name in TEMPORARY]
-        (folder / "servers" / "directories.conf").write_text("".join(lines))
-
-    def change(self, file: str, old: str, new: str) -> None:
-        text = (self.folder / file).read_text()
-        assert old in text
-        (self.folder / file).write_text(text.replace(old, new))
-
-    def command(self, *more: str) -> list[str]:
-        settings = ["-p", str(self.folder), "-c", str(self.folder / "nginx.conf"), "-e", "stderr"]
-        return [needed("nginx"), *settings, *more]
-
-    def run(self, *more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(self.command(*more), capture_output=True, text=True, check=False)
-
 
 # ---- nginx -t ----
 
@@ -198,7 +168,7 @@ def nginx(tmp_path_factory: pytest.TempPathFactory, apps: list[ServerProcess]) -
 
 @pytest.fixture(scope="module")
 def proxy(nginx: Nginx) -> Iterator[ServerProcess]:
-    server = start_command(nginx.command("-g", "daemon off;"), nginx.port)
+    server = nginx.start()
     yield server
     server.stop()
 

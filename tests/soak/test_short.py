@@ -13,6 +13,7 @@ from tests.support.thorough import unless_thorough
 
 INSTEAD = {
     "access": ("conformance/test_access_play.py",),
+    "curl": ("deploy/test_proxies.py", "integration/test_rest_events.py"),
     "operator": ("integration/test_admin.py",),
     "drawing": ("browser/test_growing.py",),
     "embedded_killed": ("integration/test_embedded.py", "unit/drivers/test_embedded.py"),
