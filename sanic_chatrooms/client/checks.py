@@ -27,7 +27,10 @@ def checked_ack(ack: dict[str, Any]) -> Ack | None:
     position, messages = position_in(ack), ack.get("messages")
     if position is None or not isinstance(messages, list) or not all(map(is_durable, messages)):
         return None
-    return Ack(position, ack.get("recovered") is True, messages, ack.get("more") is True)
+    try:
+        return Ack(position, ack.get("recovered") is True, messages, ack.get("more") is True)
+    except RecursionError:  # it is nested as deeply as could just be read
+        return None
 
 
 def is_durable(frame: object) -> bool:

@@ -11,6 +11,7 @@ import click
 from ..client import ChatClient
 from ..support.paging import PAGE_LIMIT
 from . import options
+from .answers import messages_in
 from .output import note, say_json, write_json
 from .rooms import WITHOUT_OTHERS, of_server, of_store
 from .source import Source, patiently, split
@@ -80,8 +81,8 @@ async def _of_rooms(source: Source, rooms: Sequence[str]) -> int:
 
 async def _lines(source: Source, rooms: Sequence[str]) -> AsyncGenerator[Line, None]:
     if source.is_server:
-        async with source.client() as client:
-            for room in rooms or [line["room"] async for line in of_server(client, mine=True)]:
+        async with source.client() as client, aclosing(_chosen(client, rooms)) as ids:
+            async for room in ids:
                 async for message in _past(partial(_of_server, client, room)):
                     yield message
     else:
@@ -91,6 +92,14 @@ async def _lines(source: Source, rooms: Sequence[str]) -> AsyncGenerator[Line, N
                     yield message
 
 
+async def _chosen(client: ChatClient, rooms: Sequence[str]) -> AsyncGenerator[str, None]:
+    for room in rooms:
+        yield room
+    if not rooms:
+        async for line in of_server(client, mine=True):
+            yield line["room"]
+
+
 async def _past(page: Callable[[int], Awaitable[tuple[list[Line], bool]]]) -> AsyncGenerator[Line, None]:
     after, more = 0, True
     while more:
@@ -98,14 +107,13 @@ async def _past(page: Callable[[int], Awaitable[tuple[list[Line], bool]]]) -> As
         for message in messages:
             yield message
             after = message["seq"]
-        more = more and bool(messages)
 
 
 async def _of_server(client: ChatClient, room: str, after: int) -> tuple[list[Line], bool]:
     page = await patiently(partial(client.history, room, after=after, limit=PAGE_LIMIT))
-    return page["messages"], page["more"]
+    return messages_in(page, after)
 
 
 async def _of_store(chat: "ServerAPI", room: str, after: int) -> tuple[list[Line], bool]:
     page = await chat.history(room, after=after, limit=PAGE_LIMIT)
-    return page.messages, page.more
+    return page.messages, page.more and bool(page.messages)

@@ -10,8 +10,9 @@ import click
 
 from ..client import ChatClient
 from ..support.paging import PAGE_LIMIT
-from . import options
-from .output import columns, note, say, say_json
+from . import answers, options
+from .answers import Nonsense, rooms_in
+from .output import Table, note, say_json
 from .source import Source, alone, patiently
 
 if TYPE_CHECKING:
@@ -55,17 +56,15 @@ def rooms(
 
 
 async def _list(source: Source, mine: bool, as_json: bool) -> None:
-    found = []
+    table = Table("ROOM", "VISIBILITY", "EVENTS", "TITLE")
     async with aclosing(_all_of(source, mine)) as listed:
         async for room in listed:
             if as_json:
                 say_json(room)
             else:
-                found.append((room["room"], room["visibility"], str(room["seq"]), room["title"]))
-    if found:
-        for line in columns([("ROOM", "VISIBILITY", "EVENTS", "TITLE"), *found]):
-            say(line)
-    elif not as_json:
+                table.add(*(str(room.get(field, "")) for field in ("room", "visibility", "seq", "title")))
+    table.end()
+    if not as_json and not table.rows:
         note("There are no rooms here.")
 
 
@@ -82,14 +81,18 @@ async def _all_of(source: Source, mine: bool) -> AsyncGenerator[dict[str, Any], 
 
 async def of_server(client: ChatClient, *, mine: bool) -> AsyncGenerator[dict[str, Any], None]:
     """The rooms that a client may see, or is a member of, as the server lists them."""
-    cursor = None
-    while True:
+    asked, cursor = None, None
+    for _ in range(answers.MOST_PAGES):
         ask = partial(client.rooms, mine=mine or None, cursor=cursor, limit=PAGE_LIMIT)
-        page = await patiently(ask)
-        for room in page["rooms"]:
+        rooms, cursor = rooms_in(await patiently(ask))
+        for room in rooms:
             yield room
-        if (cursor := page.get("cursor")) is None:
+        if cursor is None:
             return
+        if cursor == asked:
+            break
+        asked = cursor
+    raise Nonsense("the server's list of rooms does not end")
 
 
 async def of_store(chat: "ServerAPI") -> AsyncGenerator[dict[str, Any], None]:

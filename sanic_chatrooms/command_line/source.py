@@ -38,6 +38,8 @@ DATABASES = {"sqlite": "sql", "postgresql": "postgres", "postgres": "postgres"}
 REDIS = ("redis", "rediss", "valkey", "valkeys")
 SHARED = ("postgresql", "postgres", *REDIS)
 """Servers that several apps may share."""
+SHORTEST_WAIT, MOST_PATIENCE = 0.1, 60.0
+"""Seconds that one question waits for a server that is asked too fast, each time and in all."""
 PATIENCE = 30.0
 """Seconds that a store may take, whose tables may be long."""
 
@@ -61,12 +63,17 @@ def alone(words: Sequence[str]) -> str:
 
 
 async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
-    """What a server answers; where it is asked too fast, after the time that it names."""
+    """What a server answers; where it is asked too fast, after the time that it names. Raises `RateLimited` where that is too long."""
+    patience = MOST_PATIENCE
     while True:
         try:
             return await ask()
         except RateLimited as problem:
-            await asyncio.sleep(retry_after(problem) or 1.0)
+            wait = max(retry_after(problem) or 1.0, SHORTEST_WAIT)
+            patience -= wait
+            if patience < 0:
+                raise
+            await asyncio.sleep(wait)
 
 
 def addresses(url: str) -> list[str]:
@@ -122,7 +129,7 @@ class Source(NamedTuple):
     async def client(self) -> AsyncIterator[ChatClient]:
         """A client of the server. Raises `NoAnswer`, and the server's error."""
         url = addresses(self.url)[0]
-        client = ChatClient(url, token=self.token, timeout=self.timeout)
+        client = ChatClient(url, token=self.token, timeout=self.timeout, close_timeout=1.0)
         try:
             async with asyncio.timeout(self.timeout):
                 await client.connect()

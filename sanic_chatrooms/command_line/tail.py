@@ -97,22 +97,29 @@ async def _show(
 
 
 def _say_event(event: dict[str, Any]) -> None:
-    sender, said = event.get("sender"), _words(event)
-    name = safe(str(sender["name"])) if isinstance(sender, dict) else "(app)"
-    first, *more = [safe(line) for line in said.splitlines()] or [""]
-    say((when(event["timestamp"]), "dim"), "  ", (name, "bold"), "  ", first)
+    sender = event.get("sender")
+    name = (
+        "(app)" if sender is None else safe(str(sender.get("name") if isinstance(sender, dict) else sender))
+    )
+    first, *more = [safe(line) for line in _words(event).splitlines()] or [""]
+    say((when(event.get("timestamp")), "dim"), "  ", (name, "bold"), "  ", first)
     for line in more:
         say(f"          {line}")
 
 
 def _words(event: dict[str, Any]) -> str:
     """What people read of an event: a message's text, or the type and the payload of anything else."""
-    payload = event.get("payload") or {}
+    payload = event.get("payload")
     if event.get("deleted"):
         return "(deleted)"
+    if not isinstance(payload, dict):
+        payload = {}
     if event["type"] == "message" and isinstance(payload.get("text"), str):
         return str(payload["text"])
-    told = ", ".join(f"{key}={value}" for key, value in payload.items())
+    try:
+        told = ", ".join(f"{key}={value}" for key, value in payload.items())
+    except RecursionError:
+        told = "(nested too deeply to be shown)"
     return f"{event['type']} {told}".rstrip()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import jwt
 
 from ...client import ChatClient, ClientClosed
+from ...client.checks import number_in
 from ...client.dial import Refused, dial
 from ...errors import Banned, ChatError, Forbidden, RoomNotFound, TokenExpired, Unauthenticated, Unavailable
 from ...support.ids import new_id
@@ -46,9 +47,10 @@ async def introduce(visit: Visit) -> str:
         raise await _not_let_in(visit, problem) from None
     visit.client = client
     beat = welcome.get("heartbeat")
-    if isinstance(beat, dict) and isinstance(beat.get("interval"), int | float):
-        visit.interval = min(beat["interval"], LONGEST)
-    return _who(client.user or {}, visit.token, welcome.get("expiresAt"))
+    interval = number_in(beat.get("interval")) if isinstance(beat, dict) else None
+    if interval is not None and interval > 0:
+        visit.interval = min(interval, LONGEST)
+    return _who(client.user or {}, visit.token, number_in(welcome.get("expiresAt")))
 
 
 async def _show(visit: Visit) -> None:
@@ -62,9 +64,9 @@ async def _show(visit: Visit) -> None:
         await ws.close()
 
 
-def _who(user: dict[str, Any], token: str | None, expires_at: object) -> str:
+def _who(user: dict[str, Any], token: str | None, expires_at: float | None) -> str:
     name = f"{safe(str(user.get('name')))} ({safe(str(user.get('id')))})"
-    until = f", for {span(expires_at - time.time())}" if isinstance(expires_at, int | float) else ""
+    until = f", for {span(expires_at - time.time())}" if expires_at is not None else ""
     return f"as {name}{until}" if token is not None else f"as the guest {name}"
 
 

@@ -49,7 +49,7 @@ async def get(
             finally:
                 writer.transport.abort()
                 await close(writer)
-    except (OSError, EOFError, ValueError, asyncio.LimitOverrunError):
+    except (OSError, EOFError, ValueError, LookupError, asyncio.LimitOverrunError):
         return None
 
 
@@ -63,7 +63,7 @@ def _asked(visit: Visit, path: str, accept: str) -> bytes:
 
 async def _answer(reader: asyncio.StreamReader, stream: bool) -> Answer:
     first, _, head = (await reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")
-    headers = {name.lower(): value for name, value in BytesHeaderParser().parsebytes(head).items()}
+    headers = {name.lower(): str(value) for name, value in BytesHeaderParser().parsebytes(head).items()}
     body = await reader.read(LARGEST)
     while not stream and len(body) < LARGEST and (more := await reader.read(LARGEST)):
         body += more

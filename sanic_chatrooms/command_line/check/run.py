@@ -9,7 +9,7 @@ import msgspec
 from websockets.exceptions import WebSocketException
 
 from ...errors import ChatError
-from ..output import safe
+from ..output import safe, short
 from .entering import echo, introduce, join
 from .network import find_name, open_port, shake_hands
 from .upgrade import upgrade
@@ -84,7 +84,7 @@ async def _take(name: str, probe: Probe, visit: Visit) -> Step:
         detail = f"an answer that no chat gives: {type(problem).__name__} {safe(str(problem))}"
         advice = "Check the address. If it is a chat's, something between changes what it says."
     ms = round((time.monotonic() - began) * 1000, 1)
-    return Step(name, advice is None, ms, detail, advice)
+    return Step(name, advice is None, ms, short(detail), advice)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from contextlib import suppress
+from math import isfinite
 from typing import Any, NamedTuple
 
 from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -116,7 +117,9 @@ async def _pass_a_frame(ws: Any) -> Knock:
         if frame["type"] in ("pong", "error"):
             took = time.monotonic() - began
             stamp = frame.get("timestamp")
-            offset = stamp - sent - took / 2 if isinstance(stamp, int | float) else 0.0
+            offset = 0.0
+            if isinstance(stamp, int | float) and isfinite(stamp):
+                offset = stamp - sent - took / 2
             return Knock(guest, took, offset)
         guest = guest or frame["type"] == "welcome"
 

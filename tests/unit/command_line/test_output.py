@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from sanic_chatrooms.command_line.output import columns, note, safe, say, say_json, span, when
+from sanic_chatrooms.command_line.output import Table, note, safe, say, say_json, span, when
 
 
 @pytest.mark.parametrize(
@@ -23,12 +23,27 @@ def test_what_others_write_does_nothing_to_a_terminal(text: str, shown: str) -> 
     assert safe(text) == shown
 
 
-def test_cells_stand_below_each_other_also_where_signs_are_wide() -> None:
-    assert columns([("ROOM", "TITLE"), ("世界", "World"), ("general", "")]) == [
-        "ROOM     TITLE",
-        "世界     World",
-        "general",
-    ]
+def test_cells_stand_below_each_other_also_where_signs_are_wide(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table("ROOM", "TITLE")
+    table.add("世界", "World")
+    table.add("general", "")
+    table.end()
+
+    assert capsys.readouterr().out == "ROOM     TITLE\n世界     World\ngeneral\n"
+
+
+def test_a_long_table_is_printed_meanwhile_and_a_wide_cell_widens_no_other(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = Table("ROOM", "TITLE")
+    for number in range(1_000):
+        table.add("x" * 10_000 if number == 500 else str(number), "title")
+    printed = capsys.readouterr().out.splitlines()
+    table.end()
+
+    assert len(printed) >= 800
+    assert printed[:2] == ["ROOM  TITLE", "0     title"]
+    assert max(len(line) for line in printed if not line.startswith("x")) < 100
 
 
 def test_nothing_is_read_as_markup_and_no_line_is_broken(capsys: pytest.CaptureFixture[str]) -> None:
