@@ -1,6 +1,14 @@
-"""Reading JSON Web Tokens: the header, the signature, and what every token must keep to."""
+"""Reading JSON Web Tokens: the header, the signature, and what every token must keep to.
 
+PyJWT judges tokens, which takes 50 µs for each. So the most common ones are accepted without it: those whose header it has
+read before, and whose HMAC fits. It refuses, and it accepts whatever is not as plain as that.
+"""
+
+import functools
+import hmac
 import json
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -17,6 +25,10 @@ MAX_TOKEN: Final = 8192
 # Times, sub and jti are judged in `claims`: PyJWT reads exp "123" and true as numbers, and fails on an infinite one.
 _PYJWT_LEAVES = {f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "sub", "jti")}
 _UNREADABLE = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
+_HASHES = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
+_PART = "(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048])?"
+_PLAIN = re.compile(rf"{_PART}\.{_PART}")
+"""A payload and a signature in base64url, without padding, and without bits that belong to no byte."""
 
 
 class Refused(Unauthenticated):
@@ -62,12 +74,25 @@ def read_header(token: str | None) -> dict[str, Any]:
     if len(token) > MAX_TOKEN:
         raise Refused(f"the token is larger than {MAX_TOKEN} bytes")
     try:
-        header = jwt.get_unverified_header(token)
+        header = _header_of(token)
     except (jwt.PyJWTError, ValueError, RecursionError):
         raise Refused("this is not a token (JWT)") from None
     if "crit" in header:
         raise Refused("the token has a crit header that is not understood here")
     return header
+
+
+def _header_of(token: str) -> dict[str, Any]:
+    head, _, rest = token.partition(".")
+    if _PLAIN.fullmatch(rest) and "b64" not in (header := _read(head)):
+        return header.copy()
+    return jwt.get_unverified_header(token)
+
+
+@functools.lru_cache(maxsize=64)
+def _read(head: str) -> dict[str, Any]:
+    """A header, as PyJWT reads it: all tokens of an issuer have the same one."""
+    return jwt.get_unverified_header(f"{head}..")
 
 
 def type_of(header: Mapping[str, Any]) -> str:
@@ -98,9 +123,11 @@ def verify(
 ) -> dict[str, Any]:
     """The claims of a token that one of `keys` signed, by an algorithm that belongs to that key. Raises `Refused`."""
     algorithm = header["alg"]
-    for key in keys:
-        if algorithm not in key.algorithms:
-            continue
+    fitting = [key for key in keys if algorithm in key.algorithms]
+    claims = _plainly_signed(token, fitting, algorithm) if algorithm in _HASHES else None
+    if claims is not None and _is_plainly_meant(claims, audience, issuer):
+        return claims
+    for key in fitting:
         try:
             return _decode(token, key, algorithm, audience, issuer)
         except jwt.InvalidSignatureError:
@@ -108,6 +135,28 @@ def verify(
         except _UNREADABLE as exc:
             raise _refusal(exc) from None
     raise Refused("the token's signature does not fit; get a new token")
+
+
+def _plainly_signed(token: str, keys: Sequence[Key], algorithm: str) -> dict[str, Any] | None:
+    """The claims of a token whose HMAC fits; None: PyJWT has to say what is wrong with it, if anything is."""
+    signed, _, signature = token.encode().rpartition(b".")
+    for key in keys:
+        digest = hmac.digest(key.material, signed, _HASHES[algorithm])
+        if hmac.compare_digest(urlsafe_b64encode(digest).rstrip(b"="), signature):
+            try:
+                claims = json.loads(urlsafe_b64decode(signed.partition(b".")[2] + b"==").decode())
+            except (ValueError, RecursionError):
+                return None
+            return claims if isinstance(claims, dict) else None
+    return None
+
+
+def _is_plainly_meant(
+    claims: Mapping[str, Any], audience: Sequence[str] | None, issuer: Sequence[str] | None
+) -> bool:
+    aud = claims.get("aud")
+    meant = not aud if audience is None else isinstance(aud, str) and aud in audience
+    return meant and (issuer is None or claims.get("iss") in issuer)
 
 
 def _decode(
