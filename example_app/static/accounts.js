@@ -234,7 +234,7 @@ function showRecovery(codes) {
     el("div", { class: "actions" },
       button(words.factor.copy, ({ target }) => navigator.clipboard.writeText(codes.join("\n")).then(() => fill(target, words.factor.copied), () => fill(target, words.factor.notCopied)), { testid: "copy-codes" }),
       button(words.factor.kept, () => close(), { class: "primary", testid: "kept-codes" })),
-  ], { testid: "recovery-dialog" });
+  ], { testid: "recovery-dialog", closedby: "none", oncancel: (event) => event.preventDefault() }); // they are not shown again
 }
 
 async function dropFactor(account) {

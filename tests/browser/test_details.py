@@ -213,6 +213,25 @@ async def test_a_role_is_given_in_the_details_and_on_the_card_and_given_back(
     assert found == []
 
 
+async def test_in_a_public_room_the_owner_gives_a_role_to_somebody_who_is_no_member(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    ada, bob = await new_page(), await new_page()
+    await enter(ada, "Ada")
+    await served.chat.add_member("general", served.user("Ada"), "owner")
+    await ada.reload()
+    await expect(ada.get_by_test_id("person").get_by_test_id("role")).to_have_text("Owner")
+    await enter(bob, "Bob")
+
+    await ada.get_by_role("button", name="Moderate Bob").click()
+    await ada.get_by_test_id("member.role").click()
+    await expect(ada.get_by_test_id("role-member")).to_be_checked()
+    await ada.get_by_test_id("role-moderator").check()
+    await ada.get_by_role("button", name="Give this role").click()
+    await expect(bob.get_by_test_id("person").get_by_test_id("role")).to_have_text("Moderator")
+
+
 async def test_a_message_is_pinned_found_again_by_its_pin_and_unpinned(
     served: ServedApp, new_page: Pages
 ) -> None:

@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 
 from sanic_chatrooms import Context, Forbidden
 from sanic_chatrooms.hooks.middleware import Handler
-from tests.browser.acts import composer, enter, lines, messages, say, write
+from tests.browser.acts import composer, enter, entered, lines, messages, say, write
 from tests.browser.audit import problems
 from tests.browser.conftest import Pages
 from tests.browser.served import ServedApp
@@ -189,6 +189,24 @@ async def test_the_list_of_people_closes_when_the_window_becomes_narrow(
     await expect(people).to_be_hidden()
     await expect(toggle).to_be_focused()
     await page.set_viewport_size({"width": 1280, "height": 800})
+    await expect(people).to_be_visible()
+
+    # A thread that was opened while there was no room for them gives their place back.
+    await page.set_viewport_size({"width": 800, "height": 700})
+    await expect(people).to_be_hidden()
+    await messages(page).last.hover()
+    await messages(page).last.get_by_test_id("reply").click()
+    await expect(page.get_by_test_id("thread").get_by_role("textbox")).to_be_focused()
+    await page.set_viewport_size({"width": 1280, "height": 800})
+    await page.keyboard.press("Escape")
+    await expect(people).to_be_visible()
+
+    # Whoever hides them where there is room does not want them on the next day either.
+    await toggle.click()
+    await page.reload()
+    await entered(page)
+    await expect(people).to_be_hidden()
+    await toggle.click()
     await expect(people).to_be_visible()
 
 

@@ -60,7 +60,9 @@ async def test_somebody_is_invited_to_a_private_room_and_accepts(served: ServedA
     await expect(invitation).to_contain_text("Secret")
     await expect(invitation).to_contain_text("Ada invited you")
     await expect(bob.get_by_test_id("toast")).to_contain_text("Ada invites you to Secret")
+    await expect(bob.get_by_test_id("bell")).to_have_accessible_name("Notices, 1 unread")
     await invitation.get_by_test_id("accept").click()
+    await expect(bob.get_by_test_id("bell")).to_have_accessible_name("Notices")
 
     await expect(bob.get_by_test_id("room-name")).to_have_text("Secret")
     await expect(invitation).to_have_count(0)

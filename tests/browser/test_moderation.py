@@ -125,6 +125,8 @@ async def test_a_message_is_reported_and_a_moderator_deletes_it(served: ServedAp
     await expect(ada.get_by_test_id("toast")).to_contain_text("The moderators of this room will look at it.")
 
     await expect(mod.get_by_test_id("toast")).to_contain_text("an advertisement")
+    await mod.get_by_test_id("toast").get_by_role("link", name="Show").click()
+    await expect(mod.get_by_test_id("room-name")).to_have_text("General")
     await mod.get_by_test_id("room-menu").click()
     await mod.get_by_test_id("reports").click()
     line = mod.get_by_test_id("report-line")

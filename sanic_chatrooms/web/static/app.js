@@ -207,6 +207,7 @@ export class App {
 
   // Also elsewhere. Of a thread nothing says how far it was read.
   #wasSeen(message) {
+    if (message.invitation) return !this.book.invitations.has(message.invitation);
     const room = this.book.get(message.room);
     return this.#sees(message) || (!message.parent && this.book.unread.upTo(room) >= message.seq);
   }

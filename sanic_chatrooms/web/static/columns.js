@@ -1,6 +1,9 @@
 // What stands beside the conversation: the people or a thread. On a phone there is one pane at a time.
 
 import { media } from "./dom.js";
+import { kept } from "./kept.js";
+
+const HIDDEN = "chatrooms people hidden"; // by the user's choice in this browser
 
 export const narrow = media("(max-width: 719.98px)");
 export const touch = media("(pointer: coarse)");
@@ -11,7 +14,7 @@ export class Columns {
 
   /** `shown`: whether the people are shown where there is room. `go(pane)`: to another pane of the room. */
   constructor(element, talk, people, column, shown, go) {
-    Object.assign(this, { element, talk, people, column, shown, go });
+    Object.assign(this, { element, talk, people, column, go, shown: shown && !kept.get(HIDDEN) });
     this.#fit();
     tight.addEventListener("change", () => this.#fit());
   }
@@ -30,7 +33,7 @@ export class Columns {
   /** A thread takes the column of the people, and gives it back. */
   besideThread(shown) {
     this.element.classList.toggle("threaded", shown);
-    if (shown) this.#hadPeople = !this.element.classList.contains("no-people");
+    if (shown) this.#hadPeople = tight.matches ? this.shown : !this.element.classList.contains("no-people");
     if (shown || (this.#hadPeople && !tight.matches)) this.#hide(shown);
   }
 
@@ -40,7 +43,10 @@ export class Columns {
     if (narrow.matches) this.go(hide ? undefined : "people");
     const hidden = this.#hide(hide);
     if (column.thread && !hidden && !narrow.matches) this.go(); // there is one column for the two
-    if (!tight.matches) return;
+    if (!tight.matches) {
+      this.shown = !hidden;
+      return hidden ? kept.set(HIDDEN, "yes") : kept.remove(HIDDEN);
+    }
     // On a phone, the pane appears after the address has changed.
     setTimeout(() => (hide || (hidden && !narrow.matches) ? talk.people : people.back).focus());
   }

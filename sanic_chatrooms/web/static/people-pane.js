@@ -34,14 +34,15 @@ export class PeoplePane {
   }
 
   update(room, me, blocks) {
-    const { people, online, isDraft, isDirect, isClosed, may } = room;
+    const { people, online, status, isDirect, isClosed, may } = room;
     if (isClosed) return this.clear();
     this.element.classList.remove("empty");
     const sorted = [...people.values()].sort((a, b) => b.here - a.here || byName(a, b));
     const marks = toldApart(sorted);
     const rows = sorted.map((person) => {
       const [mark, isMe, blocked, below] = [marks.get(person.id), person.id === me?.id, blocks.has(person.id), mayModerate(room, person)];
-      return { key: person.id, sign: `${person.name}|${person.here}|${mark}|${below}|${person.role}|${blocked}`, person, mark, isMe, blocked, below };
+      const role = isMe ? room.role : person.role; // of others in a public room it is not known
+      return { key: person.id, sign: `${person.name}|${person.here}|${mark}|${below}|${role}|${blocked}`, person: { ...person, role }, mark, isMe, blocked, below };
     });
     const here = sorted.filter((one) => one.here).length;
     const away = sorted.length - here;
@@ -49,8 +50,8 @@ export class PeoplePane {
     this.list.set(rows);
     this.invite.hidden = isDirect || !(may.has("member.invite") || may.has("member.add"));
     const others = online - here;
-    this.count.textContent = isDraft ? words.people.label : words.people.here(online);
-    this.more.textContent = others > 0 ? words.people.more(others) : "";
+    this.count.textContent = status === "ready" ? words.people.here(online) : words.people.label;
+    this.more.textContent = here && others > 0 ? words.people.more(others) : "";
   }
 }
 

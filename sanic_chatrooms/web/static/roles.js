@@ -6,12 +6,14 @@ import { capital } from "./language.js";
 import { LEVELS, roleName, ROLES, rolesToGive } from "./room-words.js";
 import { words } from "./words.js";
 
-/** Ask for the role of a member, and give it. Returns whether it has changed. Rejects where they are no member. */
+/** Ask for the role of a person, and give it. Returns whether it has changed. Rejects where they are no member and cannot be made one. */
 export async function giveRole(chat, room, { id, name }) {
   const [about, { members }] = await Promise.all([chat.request("room", { room: room.id }), chat.members(room.id, { query: id, limit: 200 })]);
   const said = words.roles;
-  const member = members.find((one) => one.id === id);
-  if (!member) throw new Error(said.none(name));
+  const isThey = (one) => one.id === id;
+  const isAdded = !members.some(isThey); // in a public room, people are there who are no members
+  if (isAdded && !about.may.includes("member.add")) throw new Error(said.none(name));
+  const member = members.find(isThey) ?? { role: "member" };
   const isMe = id === chat.user.id;
   // Oneself may only step down.
   const roles = rolesToGive(about).filter((role) => !isMe || LEVELS[role] < (LEVELS[member.role] ?? about.level));
@@ -21,7 +23,7 @@ export async function giveRole(chat, room, { id, name }) {
   const choices = choiceGroup(said.label, roles.map(choice), "sr-only");
   const submit = async () => {
     const role = choices.querySelector(":checked").value;
-    if (role !== member.role) await chat.request("member.role", { room: room.id, payload: { user: id, role } });
+    if (isAdded || role !== member.role) await chat.request(isAdded ? "member.add" : "member.role", { room: room.id, payload: { user: id, role } });
     return true;
   };
   const warning = isMe && el("p.hint", {}, said.noWayBack);

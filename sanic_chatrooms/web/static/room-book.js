@@ -313,7 +313,7 @@ export class RoomBook {
     const { id } = user ?? {};
     if (id && id === this.chat.user?.id) {
       room.verdict = /^member\.(kicked|banned)$/.test(type) ? payload : null;
-      if (type === "member.role") {
+      if (/^member\.(joined|role)$/.test(type)) {
         room.role = payload.role;
         room.redraw();
       }

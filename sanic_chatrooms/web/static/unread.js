@@ -144,7 +144,8 @@ export class Unread {
     if (this.#offered && role && role !== "guest") room.counted = true;
     if (room.counted && room.readTo !== undefined) return;
     const read = this.#begin(room, seq);
-    Object.assign(room, READ, { unread: messages.filter((event) => event.seq > read && this.#isNews(event)).length });
+    const news = messages.filter((event) => event.seq > read && this.#isNews(event));
+    Object.assign(room, READ, { unread: news.length, mentions: news.filter(({ payload }) => this.isNamed(room, payload)).length });
   }
 
   #isNews({ type, sender, deleted }) {

@@ -162,8 +162,8 @@ test("where the user is no member the page counts", async (t) => {
   it.unread.read(room);
   it.unread.listed(room, line({ notify: undefined, seq: 4 }));
   assert.equal(room.unread, 2);
-  it.unread.opened(room, { epoch: "e1", seq: 4, role: "guest", messages: [said(2), said(3), said(4, { sender: { id: ME } })] });
-  assert.equal(room.unread, 1);
+  it.unread.opened(room, { epoch: "e1", seq: 4, role: "guest", messages: [said(2), said(3, { payload: { text: "x", mentions: [ME] } }), said(4, { sender: { id: ME } })] });
+  assert.deepEqual([room.unread, room.mentions], [1, 1]);
   it.unread.keep(room, { seq: 1 });
   assert.equal(room.unread, 2);
   it.unread.flush();

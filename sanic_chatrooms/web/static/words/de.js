@@ -644,7 +644,7 @@ export const words = ({ counted, listed, number }) => ({
     unsupported: "Dieser Browser kennt keine Benachrichtigungen.",
     denied: "Dieser Browser lässt von dieser Seite keine Benachrichtigungen zu. In seinen Einstellungen zu dieser Seite kannst du das ändern.",
     on: "Dieser Browser zeigt eine Benachrichtigung, wenn etwas kommt, während du woanders bist.",
-    off: "Dieser Browser zeigt keine Benachrichtigungen.",
+    off: "Benachrichtigungen sind in diesem Browser ausgeschaltet.",
     turnOff: "Ausschalten",
     turnOn: "Einschalten",
     offer: "Benachrichtigen?",

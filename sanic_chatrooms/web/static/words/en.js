@@ -650,7 +650,7 @@ export const words = ({ counted, listed, number }) => ({
     unsupported: "This browser has no notifications.",
     denied: "This browser does not let this page show notifications. Its settings for this page can change that.",
     on: "This browser shows a notification for what comes while you look elsewhere.",
-    off: "This browser shows no notifications.",
+    off: "Notifications are off in this browser.",
     turnOff: "Turn off",
     turnOn: "Turn on",
     offer: "Get notified?",
