@@ -26,7 +26,7 @@ def require_prometheus() -> None:
     """Raise `ConfigError` where prometheus-client is not installed."""
     if _missing is not None:
         raise ConfigError(
-            "METRICS needs prometheus-client: pip install 'sanic-chatrooms[metrics]'"
+            'CHATROOMS_METRICS needs prometheus-client: pip install "sanic-chatrooms[metrics]"'
         ) from _missing
 
 

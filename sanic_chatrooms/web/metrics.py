@@ -29,7 +29,13 @@ _LEAST = [one.name for one in INSTRUMENTS if getattr(one, "least", False)]
 
 
 def share_metrics(app: Any, settings: Settings) -> None:
-    """Open the file of the workers. Call it in the main process before there are any."""
+    """Open the file of the workers. Call it in the main process before there are any.
+
+    Raises `ConfigError` where `METRICS` is on and prometheus-client is not installed: here, since Sanic hides behind a page of
+    its own what a worker raises at its start.
+    """
+    if settings.metrics:
+        require_prometheus()
     if not hasattr(app.shared_ctx, _key(settings)):
         # Only as such does Sanic pass an open file on to workers.
         setattr(app.shared_ctx, _key(settings), Connection(open_file()))

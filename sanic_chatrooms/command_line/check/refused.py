@@ -14,6 +14,9 @@ from .visit import Visit, Wrong
 __all__ = ["PROXY", "REASONS", "TOKEN", "explain", "said", "unavailable"]
 
 TOKEN = "Give --token, or put one into CHATROOMS_TOKEN: `python -m sanic_chatrooms token USER` makes one."  # noqa: S105 - a sentence
+SESSIONS = (
+    "If it knows its users only by sessions of the app, let it take tokens, too: auth=Chain(JWTAuth(…), HostSession(…))."
+)
 PROXY = (
     "Let the proxy pass the upgrade on. nginx: `proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header "
     'Connection "upgrade";` (deploy/nginx has all of it). Load balancers: turn WebSockets on for this route.'
@@ -85,7 +88,7 @@ async def _of_the_chat(visit: Visit, refused: Refused) -> Wrong:
     if status in (400, 426):
         return Wrong(f"the request arrives without its upgrade: a proxy drops it (HTTP {status})", PROXY)
     if status == 401:
-        return Wrong("the chat lets nobody in without a token", TOKEN)
+        return Wrong("the chat lets nobody in without a token", f"{TOKEN} {SESSIONS}")
     if status == 403 and refused.error.code == "forbidden" and await _passes_without_origin(visit):
         return Wrong(
             f"pages of {visit.origin} may not connect",

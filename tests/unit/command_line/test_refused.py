@@ -48,6 +48,7 @@ def of_a_chat(status: int, code: str, detail: str) -> Refused:
         (stranger(404), "there is nothing at /chat/ws", "the prefix of the blueprint"),
         (stranger(500), "answers with HTTP 500", "log"),
         (of_a_chat(401, "unauthenticated", "authenticate first"), "lets nobody in without a token", "CHATROOMS_TOKEN"),
+        (of_a_chat(401, "unauthenticated", "authenticate first"), "lets nobody in without a token", "Chain(JWTAuth("),
         (of_a_chat(403, "forbidden", "not you"), "the chat refuses us: not you", "log"),
         (of_a_chat(403, "banned", "you are banned"), "the chat refuses us: you are banned", "log"),
         (of_a_chat(429, "rate_limited", "too fast"), "too fast", "--tries 1"),
