@@ -25,13 +25,18 @@ async def box(locator: Locator) -> dict[str, float]:
     return found
 
 
-async def mention(served: ServedApp, page: Page) -> None:
-    """In a room that is not open; so the page tells of it, and asks for notifications."""
+async def name_ada(served: ServedApp) -> None:
+    """In a room that is not open; so the page tells of it."""
     ada = served.user("Ada")
     await served.chat.add_member("news", ada)
     await served.chat.publish(
         "news", "message", {"text": "for you", "mentions": [ada.id]}, sender=User("bob", "Bob")
     )
+
+
+async def mention(served: ServedApp, page: Page) -> None:
+    """Name her; then the whole browser also asks whether to notify."""
+    await name_ada(served)
     await expect(page.get_by_test_id("question")).to_be_visible()
     await expect(told(page)).to_be_visible()
     await page.wait_for_function(SETTLED)
@@ -40,6 +45,22 @@ async def mention(served: ServedApp, page: Page) -> None:
 def told(page: Page) -> Locator:
     """The notice of the mention."""
     return page.get_by_test_id("toast").filter(has_text="Bob mentioned you in News")
+
+
+async def test_the_bell_has_what_was_for_one_after_a_reload_too(served: ServedApp, new_page: Pages) -> None:
+    await served.open("news")
+    page = await new_page()
+    await enter(page, "Ada")
+    await name_ada(served)
+    await expect(told(page)).to_be_visible()
+    await composer(page).fill("a draft")
+    await page.reload()
+    await expect(composer(page)).to_have_value("a draft")  # all that this browser remembers is here
+
+    await page.get_by_test_id("bell").click()
+    await expect(page.get_by_test_id("notice-list")).to_contain_text("Bob mentioned you in News")
+    await page.get_by_test_id("notice-show").click()
+    await expect(lines(page)).to_have_text(["for you"])
 
 
 @pytest.mark.whole_browser

@@ -137,6 +137,40 @@ async def test_new_messages_are_counted_and_reached_by_keys(served: ServedApp, n
     await expect(page.get_by_test_id("room-name")).to_have_text("General")
 
 
+async def test_a_public_room_leaves_the_list_until_somebody_is_mentioned_there(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open("random")
+    page = await new_page()
+    await enter(page, "Ada", "random")
+    await page.get_by_test_id("room-menu").click()
+    await page.get_by_test_id("hide-room").click()
+    await expect(page.get_by_test_id("toast")).to_contain_text("Random is hidden")
+    await go_to(page, "general")
+    rooms = page.get_by_test_id("room")
+    await expect(rooms).to_have_text(["#General"])
+    await page.reload()
+    await expect(rooms).to_have_text(["#General"])
+
+    await page.get_by_test_id("open-switcher").click()
+    await page.get_by_test_id("switcher-field").fill("rand")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("room-name")).to_have_text("Random")
+    await expect(rooms).to_have_count(2)
+    await go_to(page, "general")
+    await served.say("random", "for nobody")
+    await expect(rooms).to_have_count(1)
+    await expect(page).to_have_title("General · Example chat")
+    await served.chat.publish("random", "message", {"text": "for you", "mentions": [served.user("Ada").id]})
+    await expect(page.get_by_test_id("mention-count")).to_be_visible()
+
+    await go_to(page, "random")
+    await page.get_by_test_id("room-menu").click()
+    await page.get_by_role("menuitem", name="Keep in the list").click()
+    await go_to(page, "general")
+    await expect(rooms).to_have_count(2)
+
+
 async def test_messages_that_arrive_while_the_page_is_hidden_are_counted(
     served: ServedApp, new_page: Pages
 ) -> None:

@@ -10,6 +10,7 @@ import { Directory } from "./directory.js";
 import { el, iconButton } from "./dom.js";
 import { tellOfMentions } from "./for-you.js";
 import { followGrowth } from "./growing.js";
+import { markHidden } from "./hiding.js";
 import { jump } from "./jumping.js";
 import { listenToKeys } from "./keys.js";
 import { Nearby } from "./nearby.js";
@@ -177,6 +178,7 @@ export class App {
     const { room, options, chat, book } = this;
     const rooms = book.listed();
     const invitations = [...book.invitations.values()];
+    markHidden(rooms, chat.user?.id);
     this.rooms.update(rooms, room?.id, invitations);
     this.notices.seen((message) => this.#wasSeen(message));
     this.nearby.look(rooms);

@@ -11,8 +11,8 @@ const KEY = "chatrooms notifications"; // "on" or "off", by the user's choice in
 const SHOWN = 8000;
 
 /** Whether a message is to be told: by the user's choice for the room, and to others than members only what is for them. */
-export function isTold({ notify, counted, isDirect }, named) {
-  return notify !== "none" && (named || (notify === "all" && (isDirect || counted)));
+export function isTold({ notify, counted, isDirect, hidden }, named) {
+  return notify !== "none" && (named || (notify === "all" && !hidden && (isDirect || counted)));
 }
 
 export class Desktop {

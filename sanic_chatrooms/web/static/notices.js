@@ -1,7 +1,7 @@
 // Notices of the app: a toast that stays while it is read, and a bell with all of them. And questions that stay until they are answered.
 
 import { button, el, iconButton } from "./dom.js";
-import { timeOf } from "./format.js";
+import { momentOf } from "./format.js";
 import { popover } from "./popover.js";
 import { sentence } from "./reasons.js";
 import { words } from "./words.js";
@@ -11,7 +11,8 @@ const KEPT = 50;
 const STACKED = 3;
 
 export class Notices {
-  #kept = [];
+  #kept = []; // {title, content, href, at}, the newest first
+  #store = null;
   #unread = 0;
   #open = []; // those of messages that nobody has seen yet
   toasts = el("div.toasts", { role: "status", "aria-label": words.notices.label, testid: "toasts" });
@@ -26,12 +27,24 @@ export class Notices {
 
   /** Show a notice: {title, content}. `href`: the place in this page that it is about. `about`: the message that it tells of, for `seen`; with `counted` something else counts it. */
   add({ title = words.notices.untitled, content = "", href }, about) {
-    const notice = [el("h2", {}, String(title)), el("p", {}, String(content)), ...(href ? [el("a", { href, testid: "notice-show" }, words.show)] : [])];
-    this.#kept = [el("li.notice-line", {}, notice.map((part) => part.cloneNode(true)), el("time", {}, timeOf(Date.now() / 1000))), ...this.#kept].slice(0, KEPT);
-    const toast = this.#toast(notice);
+    const notice = { title: String(title), content: String(content), href, at: Date.now() / 1000 };
+    this.#keep(notice);
+    const toast = this.#toast(inWords(notice));
     const isNew = !about?.counted;
     if (about) this.#open = [...this.#open, { about, toast, isNew }].slice(-KEPT);
     if (isNew) this.#count(this.#unread + 1);
+  }
+
+  /** Keep those that lead somewhere over a reload, in a text of `store`: {get, set}. */
+  remember(store) {
+    this.#store = store;
+    this.#kept = merged(this.#kept, parsed(store.get()));
+  }
+
+  // Other tabs keep theirs in the same text.
+  #keep(notice) {
+    this.#kept = merged([notice], this.#kept);
+    if (notice.href) this.#store?.set(JSON.stringify(merged([notice], parsed(this.#store.get()))));
   }
 
   /** Take away those whose message `isSeen(about)`, here or elsewhere. The list keeps them. */
@@ -86,7 +99,8 @@ export class Notices {
     this.#count(0);
     this.clear();
     this.#open = [];
-    return this.#kept.length ? el("ul", { testid: "notice-list" }, this.#kept) : el("p.notice-line.hint", {}, words.notices.none);
+    const line = (notice) => el("li.notice-line", {}, inWords(notice), el("time", {}, momentOf(notice.at)));
+    return this.#kept.length ? el("ul", { testid: "notice-list" }, this.#kept.map(line)) : el("p.notice-line.hint", {}, words.notices.none);
   }
 
   #count(unread) {
@@ -95,4 +109,22 @@ export class Notices {
     this.#badge.textContent = unread;
     this.#button.setAttribute("aria-label", unread ? words.notices.unread(unread) : words.notices.label);
   }
+}
+
+function inWords({ title, content, href }) {
+  return [el("h2", {}, title), el("p", {}, content), href && el("a", { href, testid: "notice-show" }, words.show)];
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text) ?? [];
+  } catch {
+    return [];
+  }
+}
+
+// Two tabs tell of one message: it is there once.
+function merged(news, before) {
+  const told = new Set(news.map(({ href, title }) => `${href} ${title}`));
+  return [...news, ...before.filter(({ href, title }) => !href || !told.has(`${href} ${title}`))].slice(0, KEPT);
 }

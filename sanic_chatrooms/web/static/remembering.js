@@ -1,4 +1,4 @@
-// What this device remembers for the user over a reload: drafts, and messages that were not sent. Loaded after the first view.
+// What this device remembers for the user over a reload: drafts, notices, and messages that were not sent. Loaded after the first view.
 
 import { Drafts } from "./drafts.js";
 import { kept, SIGNED_OUT } from "./kept.js";
@@ -7,7 +7,7 @@ import { Unsent } from "./unsent.js";
 const PAUSE = 500; // ms after a key
 const AGAIN = 1000; // ms, until the rooms are known
 
-/** `app`: {chat, book, talk, column, room}. Returns {open(room): it is about to be shown; save(): returns whether nothing that is unsent would be lost}. */
+/** `app`: {chat, book, talk, column, room, notices}. Returns {open(room): it is about to be shown; save(): returns whether nothing that is unsent would be lost}. */
 export function remember(app) {
   const { chat, book, talk, column } = app;
   const user = chat.user.id;
@@ -25,6 +25,9 @@ export function remember(app) {
       for (const thread of room.threads.values()) yield [placeOf(room, thread.id), thread === column.pane?.thread ? column.pane.composer.text : thread.draft];
     }
   };
+  const noticed = `chatrooms notices ${user}`;
+  app.notices.remember({ get: () => kept.get(noticed), set: (text) => set(noticed, text) });
+
   let timer = null;
   const keepDrafts = () => {
     timer = null;

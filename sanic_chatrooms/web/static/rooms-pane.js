@@ -32,10 +32,11 @@ export class RoomsPane {
     this.directs = new KeyedList(directs, roomLine);
   }
 
-  /** Show these rooms; `current`: the open one's id. */
+  /** Show these rooms; `current`: the open one's id. Of the hidden ones, only this one and where the user is mentioned. */
   update(rooms, current, invitations) {
     this.#invite(invitations);
-    const rows = rooms.map((room) => ({ key: room.id, sign: `${room.name}|${room.mark}|${room.visibility}|${room.archived}|${room.near}|${countsIn(room)}|${room.id === current}`, room, current }));
+    const shown = rooms.filter((room) => !room.hidden || room.id === current || named(room));
+    const rows = shown.map((room) => ({ key: room.id, sign: `${room.name}|${room.mark}|${room.visibility}|${room.archived}|${room.near}|${countsIn(room)}|${room.id === current}`, room, current }));
     this.rooms.set(rows.filter(({ room }) => !room.isDirect));
     this.directs.set(rows.filter(({ room }) => room.isDirect));
   }

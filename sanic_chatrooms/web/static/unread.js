@@ -18,8 +18,8 @@ export function offers(chat, feature) {
 }
 
 /** How much in a room asks for attention, by what the user prefers there. */
-export function loud({ unread, mentions, notify }) {
-  return notify === "none" ? 0 : notify === "mentions" ? mentions : unread;
+export function loud({ unread, mentions, notify, hidden }) {
+  return notify === "none" ? 0 : hidden || notify === "mentions" ? mentions : unread;
 }
 
 /** How often the user is mentioned there. */

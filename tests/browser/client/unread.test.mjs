@@ -191,6 +191,7 @@ test("the first unread message is offered if it is further up than what is loade
 test("how loud a room is, the user chooses", () => {
   const room = { unread: 5, mentions: 2 };
   assert.deepEqual(["all", "mentions", "none"].map((notify) => loud({ ...room, notify })), [5, 2, 0]);
+  assert.equal(loud({ ...room, notify: "all", hidden: true }), 2);
   assert.deepEqual(["all", "mentions", "none"].map((notify) => named({ ...room, notify })), [2, 2, 0]);
 });
 

@@ -565,6 +565,10 @@ export const words = ({ counted, listed, number }) => ({
   menu: {
     unmute: "Raum laut stellen",
     mute: "Raum stumm stellen",
+    hide: "Aus der Liste nehmen",
+    show: "In der Liste behalten",
+    hidden: (room) => `${room} ist ausgeblendet`,
+    hiddenWhat: "Der Raum verlässt die Liste, sobald du einen anderen öffnest. „Raum wechseln“ findet ihn, und eine Erwähnung bringt ihn zurück.",
     reports: "Meldungen",
     restrictions: "Gesperrt und stumm",
     leave: "Raum verlassen",

@@ -571,6 +571,10 @@ export const words = ({ counted, listed, number }) => ({
   menu: {
     unmute: "Unmute this room",
     mute: "Mute this room",
+    hide: "Hide from the list",
+    show: "Keep in the list",
+    hidden: (room) => `${room} is hidden`,
+    hiddenWhat: "It leaves the list when you open another room. “Switch room” finds it, and a mention brings it back.",
     reports: "Reports",
     restrictions: "Banned and muted",
     leave: "Leave this room",
