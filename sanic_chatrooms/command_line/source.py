@@ -136,6 +136,8 @@ class Source(NamedTuple):
         except TimeoutError:
             await client.close()
             said = f"no connection to {shown(url)} within {self.timeout:g} s"
+            if self.token is None:
+                said += "; if the chat lets no guests in, give --token or set CHATROOMS_TOKEN"
             raise NoAnswer(f"{said}; `python -m sanic_chatrooms check {shown(self.url)}` tells why") from None
         async with client:
             yield client

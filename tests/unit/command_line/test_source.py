@@ -54,6 +54,19 @@ async def test_where_nobody_answers_no_password_and_no_token_of_the_url_is_shown
     assert "sesame" not in str(refused.value)
 
 
+@pytest.mark.parametrize(("token", "is_guest"), [(None, True), ("t", False)])
+async def test_where_nobody_answers_who_shows_no_token_learns_that_guests_may_be_off(
+    token: str | None, is_guest: bool
+) -> None:
+    source = Source(f"http://127.0.0.1:{free_port()}/chat", token=token, timeout=0.1)
+
+    with pytest.raises(NoAnswer) as refused:
+        async with source.client():
+            pass
+
+    assert ("give --token" in str(refused.value)) == is_guest
+
+
 async def test_where_the_server_is_asked_too_fast_it_is_asked_again_later() -> None:
     asked: list[float] = []
 
