@@ -72,6 +72,8 @@ class MemoryBroker(Broker):
         """See `Broker.subscribe`."""
         if self._deliver is None:
             raise Unavailable
+        if self.alone:  # nobody publishes to it
+            return
         self._rooms.add(room)
         self._bus.subscribe(self._instance, room, self, self._deliver)
 

@@ -44,7 +44,7 @@ _Key = tuple[str, str]
 """A room and a user's id."""
 
 
-class _Here(msgspec.Struct):
+class _Here(msgspec.Struct, gc=False):
     user: Sender
     sessions: int = 0
     leaves_at: float = 0.0
@@ -192,6 +192,10 @@ class Occupancy:
     async def settle(self) -> None:
         """Return when the backend has all changes before this call, or has failed to take them."""
         if self._telling is None and not self._due:
+            return
+        if self._telling is None and not self._presence.waits:  # then it needs no task, either
+            if await self._attempt(self._round()) and self._due:
+                self._hurry()
             return
         told = asyncio.get_running_loop().create_future()
         self._waiting.append(told)

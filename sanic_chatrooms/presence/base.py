@@ -42,6 +42,8 @@ class Presence(ABC):
     """
 
     scope: ClassVar[Scope]
+    waits: ClassVar[bool] = True
+    """Its methods wait for something outside of this process."""
 
     @abstractmethod
     async def start(self, instance: str, node: str, ttl: float) -> None:

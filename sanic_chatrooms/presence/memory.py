@@ -1,5 +1,6 @@
 """Presence in the memory of one process: for one worker, and for tests that run several in one event loop."""
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
@@ -42,6 +43,7 @@ class MemoryPresence(Presence):
     """
 
     scope: ClassVar[Scope] = Scope.PROCESS
+    waits: ClassVar[bool] = False
 
     def __init__(self, board: MemoryBoard | None = None, *, clock: Callable[[], float] | None = None) -> None:
         self._board = board or MemoryBoard()
@@ -110,11 +112,11 @@ class MemoryPresence(Presence):
         return self._sheet
 
 
-class _Here(msgspec.Struct):
-    """One user in one room, and the nodes that say so."""
+class _Here(msgspec.Struct, gc=False):
+    """One user in one room, and the nodes that say so. Those who are on the same nodes share the set."""
 
     user: Sender
-    nodes: set[str]
+    nodes: frozenset[str]
 
 
 class _Sheet:
@@ -128,20 +130,24 @@ class _Sheet:
         # to expire, and looking for expired ones is a look at the first.
         self._until: dict[str, OrderedDict[_Place, float]] = {}
         self._ended: OrderedDict[_Place, Sender] = OrderedDict()
+        self._next = 0.0
+        """Before this time, no entry expires."""
+        self._alone: dict[str, frozenset[str]] = {}
 
     def touch(self, room: str, user: Sender, node: str, now: float, until: float) -> bool:
-        entries = self._until.setdefault(node, OrderedDict())
-        entries[room, user.id] = until
-        entries.move_to_end((room, user.id))
+        place, entries = (room, user.id), self._until.setdefault(node, OrderedDict())
+        entries[place] = until
+        entries.move_to_end(place)
+        self._next = min(self._next, until)
         self._see(user.id, now)
         users = self.present.setdefault(room, Paged())
         here = users.get(user.id)
         if here is not None:
             here.user = user
-            here.nodes.add(node)
+            here.nodes |= {node}
             return False
-        users.put(user.id, _Here(user, {node}))
-        self._ended.pop((room, user.id), None)
+        users.put(user.id, _Here(user, self._alone.setdefault(node, frozenset((node,)))))
+        self._ended.pop(place, None)
         self.rooms_of[user.id] = self.rooms_of.get(user.id, 0) + 1
         return True
 
@@ -158,6 +164,8 @@ class _Sheet:
         self._until.pop(node, None)
 
     def expire(self, now: float, seen_since: float) -> None:
+        if now < self._next:
+            return
         for node, entries in list(self._until.items()):
             while entries and next(iter(entries.values())) <= now:
                 place, _ = entries.popitem(last=False)
@@ -166,6 +174,7 @@ class _Sheet:
                 del self._until[node]
         while self.seen and next(iter(self.seen.values())) < seen_since:
             self.seen.popitem(last=False)
+        self._next = min((next(iter(entries.values())) for entries in self._until.values()), default=math.inf)
 
     def _end(self, place: _Place, node: str) -> None:
         here = self.present[place[0]].get(place[1])
@@ -187,7 +196,7 @@ class _Sheet:
         users = self.present[room]
         here = users.get(user)
         assert here is not None, "an entry without its user"
-        here.nodes.discard(node)
+        here.nodes -= {node}
         if here.nodes:
             return False
         users.take(user)

@@ -28,14 +28,14 @@ class Route(msgspec.Struct, kw_only=True, eq=False):
     read_only: bool = False
     confined: bool = False
     """Its connections are only in the route's room."""
+    plain_policy: bool = True
+    """Whether the policy answers at once, so that messages need no task."""
+
+    def __post_init__(self) -> None:
+        self.plain_policy = not inspect.iscoroutinefunction(self.policy.require)
 
     @property
     def wants_request(self) -> bool:
         """Whether its authenticator may look at Sanic's request when it is asked again. Those for tokens do not."""
         members = () if self.authenticator is None else self.authenticator.members
         return any(type(one) not in (JWTAuth, Tickets) for one in members)
-
-    @property
-    def plain_policy(self) -> bool:
-        """Whether the policy answers at once, so that messages need no task."""
-        return not inspect.iscoroutinefunction(self.policy.require)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from functools import partial
+from functools import cache, partial
 
 import msgspec
 from msgspec.structs import replace
@@ -353,8 +353,12 @@ def _close_code(problem: ChatError, token: str | None) -> int | None:
 
 
 def _features(core: Core, route: Route) -> tuple[str, ...]:
-    there = {*features(), *(() if route.tickets is None else ("tickets",))}
-    return tuple(sorted(there - core.missing))
+    return _features_but(core.missing, tickets=route.tickets is not None)
+
+
+@cache
+def _features_but(missing: frozenset[str], *, tickets: bool) -> tuple[str, ...]:
+    return tuple(sorted({*features(), *(("tickets",) if tickets else ())} - missing))
 
 
 def _shown(user: User) -> Myself:

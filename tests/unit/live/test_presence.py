@@ -29,6 +29,7 @@ GRACE, TTL = 10.0, 60.0
 class Flaky(MemoryPresence):
     """A presence that can be away, and can be interrupted: `meanwhile` runs before the next `drop` or `touch` answers."""
 
+    waits = True
     away = False
     meanwhile: Callable[[], Awaitable[None]] | None = None
 
@@ -135,11 +136,16 @@ class Worker:
         return [user.name for user in (await self.presence.list("a")).users]
 
 
-@pytest.fixture
-async def worker() -> Worker:
+@pytest.fixture(params=[True, False], ids=["waits", "waits for nothing"])
+async def worker(request: pytest.FixtureRequest) -> Worker:
     worker = Worker(Clock())
+    worker.presence.waits = request.param  # type: ignore[misc]
     await worker.start()
     return worker
+
+
+waits = pytest.mark.parametrize("worker", [True], indirect=True)
+"""For a backend in whose calls other things happen."""
 
 
 # ---- one worker ----
@@ -335,6 +341,7 @@ async def test_whoever_comes_back_while_they_are_taken_off_is_here_when_that_is_
     assert await worker.present() == ["Ada"]
 
 
+@waits
 async def test_many_who_come_at_once_share_two_calls(worker: Worker) -> None:
     calls: list[int] = []
     touch, count = worker.presence.touch, worker.presence.count
@@ -351,6 +358,7 @@ async def test_many_who_come_at_once_share_two_calls(worker: Worker) -> None:
     assert await count(["a"]) == {"a": 100}
 
 
+@waits
 async def test_who_is_kept_alive_does_not_keep_a_newcomer_waiting(worker: Worker) -> None:
     for n in range(3 * STEP):
         worker.occupancy._here["a", f"n{n}"] = _Here(Sender(f"n{n}", "N"), 1)
@@ -595,6 +603,7 @@ async def test_who_came_and_went_meanwhile_was_never_here(worker: Worker) -> Non
     assert worker.occupancy._here == {}
 
 
+@waits
 async def test_who_comes_back_while_they_are_dropped_is_here(worker: Worker) -> None:
     await worker.occupancy.entered("a", ADA)
     worker.occupancy.exited("a", "u1", at_once=True)
@@ -614,6 +623,7 @@ async def test_who_comes_back_while_they_are_dropped_is_here(worker: Worker) -> 
     assert [left for _, left, _ in worker.told()] == [[], []]
 
 
+@waits
 async def test_who_goes_while_they_are_told_of_goes(worker: Worker) -> None:
     async def go() -> None:
         worker.occupancy.exited("a", "u1", at_once=True)
