@@ -13,7 +13,7 @@ from ..access.policy import Policy
 from ..access.scopes import Scopes
 from ..config.settings import Settings
 from ..errors import TooLarge
-from ..models import Appended, Draft, User
+from ..models import Appended, Draft, Room, User
 from ..sessions.seats import Seat
 from ..wire.decode import Command, decode_command
 from ..wire.encode import encode
@@ -22,6 +22,8 @@ __all__ = ["Acting", "Arrive", "Keep"]
 
 Arrive = Callable[[Any], Awaitable[Seat]]
 """Joins the room of a command, given its context; -> the seat by which the command is judged."""
+Check = Callable[[Room], None]
+"""Raises what refuses a change of this version of a room."""
 Keep = Callable[[Draft], Awaitable[Appended | None]]
 """Stores a draft: in the journal, or in a transaction of the app, which returns None."""
 
@@ -39,6 +41,7 @@ class Acting:
     __slots__ = (
         "_keep",
         "arrive",
+        "check",
         "data",
         "id",
         "kept",
@@ -64,6 +67,8 @@ class Acting:
         """Whether a draft was stored."""
         self.arrive: Arrive | None = None
         """Joins the room before a message, as a client does; None: it is said without joining."""
+        self.check: Check | None = None
+        """Asked of the room as it is when a change of it is stored, on all workers; None: it may be as it wants."""
         self.made: str | None = None
         """The room that was made by joining it."""
         self._keep = keep

@@ -6,6 +6,7 @@ from ..access.actions import Action
 from ..access.needs import GOVERNING, MANAGING
 from ..stores.properties import ROOM, room_fact
 from ..wire.encode import encode
+from .acting import Acting
 from .context import Change, Ctx
 from .properties import WORDS, Changes, applied, check_levels, updated
 from .retention import retention_fact
@@ -33,6 +34,8 @@ async def update_room(ctx: Ctx, ask: Changes) -> Settled:
     async def make() -> Change | int:
         await _judge(ctx, ask)
         was = ctx.seat.room
+        if isinstance(ctx.actor, Acting) and ctx.actor.check is not None:
+            ctx.actor.check(was)
         now = applied(was, ask, trusted=ctx.actor is None)
         if now == was:
             known = await ctx.core.store.fact(was.id, ROOM, "")

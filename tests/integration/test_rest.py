@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sanic import Sanic
 
 from sanic_chatrooms import ChatRooms, User
+from sanic_chatrooms.brokers.memory import MemoryBroker, MemoryBus
+from sanic_chatrooms.stores.sql.store import SQLStore
+from sanic_chatrooms.testing import FaultyStore
 from tests.support.fixtures import Connect, Live
 from tests.support.rest import Rest, Visit
 from tests.support.server import new_app
@@ -364,6 +368,55 @@ async def test_of_many_changes_of_one_version_of_a_room_one_is_stored(visit: Vis
     )
 
     assert sorted(answer.status for answer in answers) == [200, 412, 412, 412, 412]
+
+
+async def on_two_workers(app: App, live: Live, folder: Path) -> list[Rest]:
+    """A user at each of two workers, and a room."""
+
+    async def slow() -> None:
+        await asyncio.sleep(0.05)  # so that both have read before one of them writes
+
+    bus, users = MemoryBus(), []
+    for one in (app, new_app()):
+        store = FaultyStore(SQLStore(f"sqlite:///{folder}/chat.db"), latency=slow)
+        broker = MemoryBroker(bus)
+        mount(one, guests=False, jwt_secret=SECRET, auto_create=True, api=True, store=store, broker=broker)
+        users.append(Rest(await live(one), "ada"))
+    await users[0]("POST", "/rooms", {"room": "club"})
+    return users
+
+
+async def test_of_two_changes_of_one_version_of_a_room_on_two_workers_one_is_stored(
+    app: App, live: Live, tmp_path: Path
+) -> None:
+    users = await on_two_workers(app, live, tmp_path)
+    tag = (await users[1]("GET", "/rooms/club")).headers["etag"]
+
+    answers = await asyncio.gather(
+        *(user("PATCH", "/rooms/club", {"title": f"title {n}"}, If_Match=tag) for n, user in enumerate(users))
+    )
+
+    assert sorted(answer.status for answer in answers) == [200, 412]
+    changed = next(n for n, answer in enumerate(answers) if answer.status == 200)
+    assert (await users[0].get("/rooms/club"))["title"] == f"title {changed}"
+
+
+async def test_a_repetition_on_another_worker_in_the_same_moment_has_the_first_answer(
+    app: App, live: Live, tmp_path: Path
+) -> None:
+    users = await on_two_workers(app, live, tmp_path)
+    tag = (await users[1]("GET", "/rooms/club")).headers["etag"]
+
+    answers = await asyncio.gather(
+        *(
+            user("PATCH", "/rooms/club", {"title": "Club"}, If_Match=tag, Idempotency_Key=KEY)
+            for user in users
+        )
+    )
+
+    assert [answer.status for answer in answers] == [200, 200]
+    assert sorted(answer.body["duplicate"] for answer in answers) == [False, True]
+    assert len({answer.body["seq"] for answer in answers}) == 1
 
 
 async def test_a_reaction_does_not_stop_an_edit(visit: Visit) -> None:

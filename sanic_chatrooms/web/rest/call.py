@@ -1,6 +1,7 @@
 """Answers the requests at `<prefix>/api`: finds the route, identifies the user, carries out the command."""
 
 from collections.abc import Mapping
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +13,7 @@ from sanic.response import HTTPResponse
 
 from ...chat import Chat
 from ...errors import ChatError, Conflict, Forbidden, RoomNotFound, Unavailable, UnknownCommand
+from ...models import Room
 from ...stores import members
 from ...support.locks import Locks
 from ...verbs.acting import Acting
@@ -26,7 +28,7 @@ from ..handshake import MAX_ARRIVING
 from ..mounted import Mounted
 from ..problems import problem_of
 from ..tickets import give_ticket
-from .etags import etag_of, is_known, matches, version_of
+from .etags import etag_of, is_known, matches, room_tag, version_of
 from .events import serve_events, wants_stream
 from .openapi import describe
 from .problems import ChangedMeanwhile, not_allowed, nothing_here
@@ -167,8 +169,12 @@ class Rest:
         if call.key is None and call.route.type == "message.edit":
             # Of two edits of one version, also on two workers, the store takes one: only the author edits a message.
             call.key = _key(call, tag)
+        if call.route.type == "room.update":
+            call.acting.check = partial(_check, wanted)
         try:
             return await self._carry_out(call)
+        except ChangedMeanwhile as problem:
+            return await self._again(call, problem)
         except Conflict:
             if matches(wanted, await self._tag_now(call)):
                 raise
@@ -291,6 +297,12 @@ def _path(call: Call) -> str:
     return call.route.path.format_map(
         {name: quote(value, safe="") for name, value in call.found.named.items()}
     )
+
+
+def _check(wanted: str, room: Room) -> None:
+    """Compare with the version that is about to be changed, which another worker may have changed."""
+    if not matches(wanted, room_tag(room)):
+        raise ChangedMeanwhile
 
 
 def _key(call: Call, tag: str) -> str:

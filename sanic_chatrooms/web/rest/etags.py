@@ -10,9 +10,11 @@ from hashlib import blake2b
 
 import msgspec
 
+from ...models import Room
+from ...verbs.properties import updated
 from ...wire.encode import encode
 
-__all__ = ["etag_of", "is_known", "matches", "version_of"]
+__all__ = ["etag_of", "is_known", "matches", "room_tag", "version_of"]
 
 PROPERTIES = (
     "title", "topic", "visibility", "attributes", "permissions", "historyVisibility", "slowMode", "announce", "archived",
@@ -44,6 +46,11 @@ def _version(type: str, body: bytes) -> str:
         fields = _fields.decode(body)
         return _digest(encode([fields.get(name) for name in PROPERTIES]))
     return ""
+
+
+def room_tag(room: Room) -> str:
+    """A tag with the version of a room, as that of its answer has it."""
+    return f'"{_version("room", encode(updated(room, None)))}"'
 
 
 def version_of(tag: str) -> str:
