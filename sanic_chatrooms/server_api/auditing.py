@@ -1,4 +1,4 @@
-"""The verb that tells who did what to whom, from the events of rooms."""
+"""The verb that tells who did what to whom, from the events of rooms, and what operators decided for the whole server."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,10 +7,11 @@ import msgspec
 
 from ..access.visibility import LAST
 from ..errors import InvalidCursor
-from ..models import Event, Sender, User
+from ..models import EVERYONE, Event, Sender, User
 from ..stores.base import Store
 from ..support.paging import decode_number, encode_cursor
 from ..verbs.across import List, across
+from ..verbs.operators import decisions
 from ..verbs.pages import page_limit
 from .base import Verbs, id_of
 
@@ -25,6 +26,8 @@ AUDITED = frozenset(
 """Types of events by which somebody decided about others or the room."""
 OTHERS = frozenset(("member.joined", "message.deleted"))
 """Types of events that are decisions only where they are about another user."""
+FIRST = ""
+"""The cursor of the list of rooms behind the decisions for the whole server."""
 STEP, STEPS = 200, 20
 """Events of a room that are read at a time, and how often for one page. Each room is read once at least."""
 
@@ -32,20 +35,22 @@ STEP, STEPS = 200, 20
 class AuditLine(msgspec.Struct, frozen=True):
     """One decision. `details`: the payload of the event, as on the wire."""
 
-    room: str
+    room: str | None
+    """None: the whole server."""
     seq: int
+    """The number of the event; 0 for the whole server."""
     at: float
     type: str
     actor: Sender | None
     """Who decided; None: the app."""
     user: str | None
-    """The id of the user whom it is about; None: the room."""
+    """The id of the user whom it is about; None: the room, or the server."""
     reason: str
     details: dict[str, Any]
 
 
 class AuditPage(msgspec.Struct, frozen=True):
-    """Decisions in a room, newest first; in all rooms: room by room. `cursor` asks for the rest; None: there is none."""
+    """Decisions in a room, newest first; without a room: those of operators for the whole server, then room by room. `cursor` asks for the rest; None: there is none."""
 
     lines: list[AuditLine]
     cursor: str | None = None
@@ -64,7 +69,8 @@ class Auditing(Verbs):
     ) -> AuditPage:
         """Who did what to whom in a room, when and why, newest first: kicks, bans, mutes, roles, invitations, members added, others' messages deleted,
         and changes of the room. It reads the room's events, so it goes back as far as these are kept (`HISTORY_MAX`, `RETENTION`).
-        Without `room`: in all rooms, in the order of their ids.
+        Without `room`: first what operators decided on their page for the whole server (bans, revocations, closed connections and
+        reports, settings, workers that were drained or restarted), for a year; then in all rooms, in the order of their ids.
 
         `actor`: only what this user did. A call reads a limited number of rooms and events, so a page may be short, or empty, and
         have a cursor. Raises `RoomNotFound`, `InvalidCursor`, `InvalidField`, `Unavailable`.
@@ -79,7 +85,9 @@ class Auditing(Verbs):
 
 def _all_rooms(store: Store) -> List:
     async def rooms(cursor: str | None) -> tuple[str | None, str | None]:
-        page = await store.rooms(visibility=None, cursor=cursor, limit=1)
+        if cursor is None:
+            return EVERYONE, FIRST
+        page = await store.rooms(visibility=None, cursor=cursor or None, limit=1)
         return (page.rooms[0].id if page.rooms else None), page.cursor
 
     return rooms
@@ -96,7 +104,12 @@ class _Reading:
     async def decisions(
         self, room: str, cursor: str | None, limit: int
     ) -> tuple[list[AuditLine], str | None]:
-        """The newest of a room before the cursor, and the cursor for older ones. The first step in a room is always made."""
+        """The newest of a room before the cursor, and the cursor for older ones. The first step in a room is always made.
+
+        `EVERYONE`: those of operators.
+        """
+        if room == EVERYONE:
+            return await self._of_operators(cursor, limit)
         before = LAST if cursor is None else _number(cursor)
         lines: list[AuditLine] = []
         while True:
@@ -114,6 +127,19 @@ class _Reading:
                 return lines, None
             if self._steps <= 0:
                 return lines, encode_cursor("audit", str(before))
+
+    async def _of_operators(self, cursor: str | None, limit: int) -> tuple[list[AuditLine], str | None]:
+        lines: list[AuditLine] = []
+        while True:
+            self._steps -= 1
+            found, cursor = await decisions(self._store, cursor, limit - len(lines))
+            lines += [
+                AuditLine(None, 0, one.at, one.type, one.actor, one.user, one.reason, one.details)
+                for one in found
+                if self._actor in (None, one.actor.id)
+            ]
+            if cursor is None or len(lines) == limit or self._steps <= 0:
+                return lines, cursor
 
 
 class _Deleted(msgspec.Struct):

@@ -38,6 +38,7 @@ from ..stores.members import MEMBER
 from ..stores.properties import room_fact
 from ..stores.unread import PREFS, READ
 from ..wire.encode import encode
+from . import operators
 from .across import all_rooms
 from .attachments import FILES
 from .blocks import is_block
@@ -305,12 +306,13 @@ async def _in_inbox(core: Core, other: str, user: str) -> None:
 
 
 async def _in_the_room_of_all(core: Core, user: str) -> None:
-    """Blocks, tickets, and what they were writing. A ban from the server and what was revoked stay: they keep the user out."""
+    """Blocks, tickets, what they were writing, and decisions of operators. A ban from the server and what was revoked stay: they keep the user out."""
     try:
         async for known in _all_facts(core.store, EVERYONE):
             if (
                 (known.kind == WRITES and known.key == user)
                 or is_block(known, user)
+                or operators.concerns(known, user)
                 or (known.kind == TICKET and _is_ticket_of(known, user))
             ):
                 await core.store.set_fact(EVERYONE, Fact(known.kind, known.key, None))

@@ -208,7 +208,8 @@ async def test_an_operator_mutes_bans_and_looks_up_who_did_it(office: Office, ne
     await expect(page.get_by_test_id("banned")).to_contain_text("Banned from the server for good")
 
     await go(page, "audit")
-    await expect(page.get_by_test_id("decision")).to_contain_text(["member.muted"])
+    await expect(page.get_by_test_id("decision")).to_contain_text(["user.banned", "member.muted"])
+    await expect(page.get_by_test_id("decision").first).to_contain_text("the whole server")
     await expect(page.get_by_test_id("decision")).to_contain_text(["Olga"])
     await go(page, "explain")
     await page.get_by_test_id("explain-user").fill("bob")

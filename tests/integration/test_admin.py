@@ -415,6 +415,14 @@ async def test_acts_on_users_hold_everywhere(app: App, live: Live, connect: Conn
     assert await desk.act("revoke", user="ada")
     assert (await connect.refused(token=token("ada", iat=1))).status == 401
 
+    lines = (await desk.get("audit"))["lines"]
+    assert [(line["type"], line["reason"]) for line in reversed(lines)] == [
+        ("user.disconnected", ""), ("user.banned", "spam"), ("user.unbanned", ""), ("user.revoked", ""),
+    ]  # fmt: skip
+    assert all((line["room"], line["actor"]["id"], line["user"]) == (None, "op", "ada") for line in lines)
+    assert lines[-1]["details"] == {"session": sessions[0]}
+    assert (await desk.get("audit?actor=ada"))["lines"] == []
+
 
 async def test_reports_are_seen_and_closed(app: App, live: Live, connect: Connect) -> None:
     operated(app)
@@ -431,6 +439,9 @@ async def test_reports_are_seen_and_closed(app: App, live: Live, connect: Connec
     assert (await desk.get("reports"))["reports"] == []
     [closed] = (await desk.get("reports?open=false"))["reports"]
     assert closed["outcome"] == "warned"
+    [line] = (await desk.get("audit?actor=op"))["lines"]
+    assert (line["type"], line["user"]) == ("report.closed", None)
+    assert line["details"] == {"id": report["id"], "outcome": "warned"}
 
 
 async def test_settings_change_for_all(app: App, live: Live, connect: Connect) -> None:
@@ -448,6 +459,25 @@ async def test_settings_change_for_all(app: App, live: Live, connect: Connect) -
     assert chat.running().settings.max_text == 10
     assert await desk.act("reconfigure", settings={"max_text": None})
     assert chat.running().settings.max_text == 16_000
+    assert [line["details"] for line in (await desk.get("audit"))["lines"]] == [
+        {"settings": {"max_text": None}}, {"settings": {"max_text": 10}},
+    ]  # fmt: skip
+
+
+async def test_an_act_is_done_also_while_no_audit_can_tell_of_it(
+    app: App, live: Live, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = FaultyStore(MemoryStore())
+    operated(app, store=store)
+    desk = Desk(await live())
+    [worker] = (await desk.get("overview"))["workers"]
+    store.fail_next(1, "set_fact")
+
+    assert await desk.act("drain", worker=worker["worker"])
+
+    assert (await desk.get("overview"))["workers"][0]["draining"]
+    assert (await desk.get("audit"))["lines"] == []
+    assert "operator op: the audit does not tell of worker.drained" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -597,6 +627,11 @@ async def test_two_workers_are_shown_as_they_are_and_one_is_restarted(
     assert len(fresh(restarted)) == 2
     assert total(restarted, "messages") == 17  # what the old one has counted is left
     assert total(restarted, "connections") == 1
+    [line] = (await desk.get("audit"))["lines"]  # whichever worker answers
+    assert (line["type"], line["details"]) == (
+        "worker.restarted",
+        {"worker": by_pid[pids[0]]["worker"]},
+    )
 
 
 async def until_restarted(desk: Desk, pids: list[int]) -> Any:

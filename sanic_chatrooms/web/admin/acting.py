@@ -1,16 +1,22 @@
-"""What operators do: one row for each act, with the payload that it takes. Each is logged with the operator's id."""
+"""What operators do: one row for each act, with the payload that it takes. Each is logged with the operator's id, and the audit
+tells of it: of acts in rooms by their events, of all others by a decision for the whole server.
+"""
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 import msgspec
 
-from ...errors import ConfigError, InvalidField
+from ...errors import ConfigError, InvalidField, Unavailable
 from ...models import Sender
 from ...verbs.moderation import Ban, Kick, Unban
+from ...verbs.operators import keep
 from .reading import Operator
 
 __all__ = ["ACTS", "Act"]
+
+logger = logging.getLogger("sanic_chatrooms.web.admin")
 
 
 class _OfMember(msgspec.Struct):
@@ -149,6 +155,27 @@ class Act(NamedTuple):
 
     ask: type
     do: Callable[[Operator, Any], Awaitable[bool]]
+    decides: str | None = None
+    """The type of the decision that it is; None: an event of a room tells of it."""
+
+    async def carry_out(self, op: Operator, ask: Any) -> bool:
+        """Do it, and keep it for the audit; True if it changed anything. Raises the refusal."""
+        changed = await self.do(op, ask)
+        if changed and self.decides is not None:
+            await _keep(op, self.decides, ask)
+        return changed
+
+
+async def _keep(op: Operator, type: str, ask: Any) -> None:
+    details = {key: value for key, value in msgspec.structs.asdict(ask).items() if value not in (None, "")}
+    user, reason, by = details.pop("user", None), details.pop("reason", ""), Sender(op.user.id, op.user.name)
+    try:
+        await keep(op.chat.store, type, by, user=user, reason=reason, details=details)
+    except Unavailable:
+        # It is done, and a worker has to end also while the store does not answer.
+        logger.warning(
+            "operator %s: the audit does not tell of %s, for the store does not answer", by.id, type
+        )
 
 
 ACTS = {
@@ -157,12 +184,12 @@ ACTS = {
     "unban": Act(_OfMember, unban),
     "mute": Act(_OfMember, mute),
     "unmute": Act(_OfMember, unmute),
-    "disconnect": Act(_OfUser, disconnect),
-    "revoke": Act(_OfUser, revoke),
-    "ban-user": Act(_OfUser, ban_user),
-    "unban-user": Act(_OfUser, unban_user),
-    "close-report": Act(_OfReport, close_report),
-    "drain": Act(_OfWorker, drain),
-    "restart": Act(_OfWorker, restart),
-    "reconfigure": Act(_OfSettings, reconfigure),
+    "disconnect": Act(_OfUser, disconnect, "user.disconnected"),
+    "revoke": Act(_OfUser, revoke, "user.revoked"),
+    "ban-user": Act(_OfUser, ban_user, "user.banned"),
+    "unban-user": Act(_OfUser, unban_user, "user.unbanned"),
+    "close-report": Act(_OfReport, close_report, "report.closed"),
+    "drain": Act(_OfWorker, drain, "worker.drained"),
+    "restart": Act(_OfWorker, restart, "worker.restarted"),
+    "reconfigure": Act(_OfSettings, reconfigure, "settings.changed"),
 }

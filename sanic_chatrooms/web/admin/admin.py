@@ -138,7 +138,7 @@ class Admin:
             )
         body = await body_of(request, MOST)
         ask: Any = decode_payload(body or b"{}", msgspec.json.Decoder(act.ask))
-        changed = await act.do(op, ask)
+        changed = await act.carry_out(op, ask)
         about = {key: getattr(ask, key, None) for key in ("user", "room", "id", "worker")}
         told = ", ".join(f"{key} {value}" for key, value in about.items() if value)
         logger.info(

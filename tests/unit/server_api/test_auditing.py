@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from sanic_chatrooms import ChatRooms, InvalidCursor, RoomNotFound, User
+from sanic_chatrooms import ChatRooms, InvalidCursor, RoomNotFound, Sender, User
 from sanic_chatrooms.server_api.auditing import AuditLine
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.drafts import draft
+from sanic_chatrooms.verbs.operators import keep
 from tests.support.joined import joined
 
 ADA, BOB, EVE = User("u1", "Ada"), User("u2", "Bob"), User("u3", "Eve")
@@ -71,6 +72,33 @@ async def test_without_a_room_the_decisions_of_all_rooms_are_told_page_by_page()
         assert [(line.room, line.seq) for line in of_one] == [("b", seq) for seq in (4, 3, 2, 1)]
         with pytest.raises(InvalidCursor):
             await rooms.audit(cursor="x")
+
+
+async def test_what_operators_decided_for_the_whole_server_comes_first_page_by_page() -> None:
+    rooms = ChatRooms("test", guests=True)
+    async with running_core(rooms) as chat:
+        await rooms.create_room("a")
+        await rooms.mute("a", EVE)
+        for n, by in enumerate((ADA, BOB, ADA, ADA)):
+            who, details = Sender(by.id, by.name), {"n": n}
+            await keep(chat.store, "user.banned", who, user=EVE.id, reason="spam", details=details)
+
+        told: list[AuditLine] = []
+        for limit in (1, 2, 50):
+            told = [line async for line in _all(rooms, limit=limit)]
+            of_one = [line async for line in _all(rooms, limit=limit, actor=BOB)]
+
+            assert [(line.room, line.details.get("n")) for line in told] == [
+                (None, 3), (None, 2), (None, 1), (None, 0), ("a", None),
+            ]  # fmt: skip
+            assert [line.details["n"] for line in of_one] == [1]
+        assert (told[0].seq, told[0].actor, told[0].user, told[0].reason) == (
+            0,
+            Sender("u1", "Ada"),
+            "u3",
+            "spam",
+        )
+        assert (await rooms.audit("a")).lines == told[4:]
 
 
 async def test_a_call_reads_a_limited_number_of_rooms_and_events(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,11 +23,12 @@ from sanic_chatrooms import (
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.errors import Muted
-from sanic_chatrooms.models import Event, Member, direct_room, user_room
+from sanic_chatrooms.models import Event, Member, Sender, direct_room, user_room
 from sanic_chatrooms.sessions.revocations import Revoked
 from sanic_chatrooms.stores import members
 from sanic_chatrooms.testing import FaultyStore
 from sanic_chatrooms.testing.connections import ConnectionClosed, running_core
+from sanic_chatrooms.verbs.operators import keep
 from tests.support.joined import joined
 
 ADA, BOB, EVE = User("u1", "Ada"), User("u2", "Bob"), User("u3", "Eve")
@@ -195,6 +196,22 @@ async def test_the_audit_tells_the_decisions_of_others_only(chat: Chat, rooms: C
     assert [(line.type, line.actor and line.actor.id, line.user) for line in lines] == [
         ("member.muted", EVE.id, BOB.id)
     ]
+
+
+async def test_what_operators_decided_of_the_user_or_as_the_user_is_forgotten(
+    chat: Chat, rooms: ChatRooms
+) -> None:
+    ada, bob, eve = (Sender(user.id, user.name) for user in (ADA, BOB, EVE))
+    for by, of in ((ada, BOB), (bob, ADA), (bob, EVE), (eve, None)):
+        user = None if of is None else of.id
+        await keep(chat.store, "user.revoked", by, user=user, reason="", details={})
+
+    await rooms.erase_user(ADA)
+
+    told = [
+        (line.actor and line.actor.id, line.user) for line in (await rooms.audit()).lines if not line.room
+    ]
+    assert sorted(told, key=str) == sorted([(BOB.id, EVE.id), (EVE.id, None)], key=str)
 
 
 async def test_it_goes_on_where_it_was_interrupted(rooms: ChatRooms) -> None:

@@ -63,12 +63,15 @@ export function audit(desk) {
   return { node: el("div.stack", {}, el("h2.sr-only", {}, words.tabs.audit), lineForm([room, actor], words.look, paged.again, { testid: "audit-form" }), list, empty, paged.more) };
 }
 
-function auditRow({ room, seq, at, type, actor, user, reason }) {
+function auditRow({ room, seq, at, type, actor, user, reason, details }) {
   return {
-    key: `${room} ${seq}`, testid: "decision",
-    cells: [momentOf(at), type, () => roomLink(room), () => (actor ? userLink(actor.id, actor.name) : words.theApp), () => (user ? userLink(user) : words.none), reason],
+    key: `${room ?? ""} ${seq} ${at} ${type}`, testid: "decision",
+    cells: [momentOf(at), type, () => (room ? roomLink(room) : words.wholeServer), () => (actor ? userLink(actor.id, actor.name) : words.theApp),
+      () => (user ? userLink(user) : details.worker ?? words.none), reason || details.outcome || settingsOf(details)],
   };
 }
+
+const settingsOf = ({ settings = {} }) => Object.entries(settings).map(([name, value]) => `${name} = ${value === null ? words.asConfigured : JSON.stringify(value)}`).join(", ");
 
 // ---- explain ----
 

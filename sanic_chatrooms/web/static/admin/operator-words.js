@@ -173,6 +173,7 @@ export const words = {
   when: "When",
   what: "What",
   whom: "To whom",
+  wholeServer: "the whole server",
   noDecisions: "No decisions are known here.",
   action: "Action",
   ask: "Ask",
