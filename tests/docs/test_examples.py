@@ -135,7 +135,9 @@ async def test_many_machines(run: Run, connect: Connect, monkeypatch: pytest.Mon
     assert (await server.get("/chat/ready")).status == 200
 
 
-async def test_private_room(run: Run, connect: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_private_room(
+    run: Run, connect: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SANIC_CHATROOMS_JWT_SECRET", SECRET)
     monkeypatch.setenv("SANIC_CHATROOMS_METRICS_TOKEN", "m" * 32)
@@ -146,13 +148,18 @@ async def test_private_room(run: Run, connect: Connect, monkeypatch: pytest.Monk
         return await server.request("POST", "/login", form, body)
 
     ada, eve = [
-        await welcomed(connect, headers={"Cookie": (await sign_in(body)).headers["set-cookie"].partition(";")[0]})
+        await welcomed(
+            connect, headers={"Cookie": (await sign_in(body)).headers["set-cookie"].partition(";")[0]}
+        )
         for body in (b"name=ada&password=one", b"name=eve&password=three")
     ]
 
     assert (await ada.ack("join", room="staff"))["role"] == "moderator"
     assert (await eve.error("join", room="staff"))["code"] == "room_not_found"
-    assert [(await sign_in(body)).status for body in (b"", b"name=ada", b"name=ada&password=two", b"name=nobody&password=None")] == [401] * 4
+    assert [
+        (await sign_in(body)).status
+        for body in (b"", b"name=ada", b"name=ada&password=two", b"name=nobody&password=None")
+    ] == [401] * 4
     assert (await server.get("/chat/metrics")).status == 401
     await server.stop()
 

@@ -14,9 +14,7 @@ from .visit import Visit, Wrong
 __all__ = ["PROXY", "REASONS", "TOKEN", "explain", "said", "unavailable"]
 
 TOKEN = "Give --token, or put one into CHATROOMS_TOKEN: `python -m sanic_chatrooms token USER` makes one."  # noqa: S105 - a sentence
-SESSIONS = (
-    "If it knows its users only by sessions of the app, let it take tokens, too: auth=Chain(JWTAuth(…), HostSession(…))."
-)
+SESSIONS = "If it knows its users only by sessions of the app, let it take tokens, too: auth=Chain(JWTAuth(…), HostSession(…))."
 PROXY = (
     "Let the proxy pass the upgrade on. nginx: `proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header "
     'Connection "upgrade";` (deploy/nginx has all of it). Load balancers: turn WebSockets on for this route.'
