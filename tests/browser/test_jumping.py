@@ -30,6 +30,7 @@ async def test_a_link_leads_to_a_message_far_up_and_a_button_back_to_the_newest(
     await messages(page).last.hover()
     await messages(page).last.get_by_role("button", name="Copy link").click()
     await expect(page.get_by_test_id("toast")).to_contain_text("Link copied")
+    await expect(page.get_by_test_id("bell")).to_have_accessible_name("Notices")  # that is no news
     link: str = await page.evaluate("navigator.clipboard.readText()")
     assert link.endswith("#/general/at/400")
 

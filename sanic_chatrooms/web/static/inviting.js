@@ -29,7 +29,7 @@ function content(chat, room, directory) {
   const problem = problemLine();
   const list = new KeyedList(box, (one) => personLine(one, () => act(one)));
   const choice = (one) => radio({ name: "way", value: one, checked: one === way, onchange: () => show((way = one)) }, said.ways[WAYS[one]]);
-  const tell = { add: ({ title, content: note }) => (nothing.textContent = `${title}. ${note}`) };
+  const tell = { done: ({ title, content: note }) => (nothing.textContent = `${title}. ${note}`) };
 
   function show() {
     const letters = field.value.trim();

@@ -21,7 +21,7 @@ async function copy(what, content, notices) {
   } catch {
     return show(what, content);
   }
-  notices.add({ title: copied, content: note });
+  notices.done({ title: copied, content: note });
 }
 
 function show(what, content) {

@@ -71,7 +71,7 @@ export async function report(chat, room, item, notices) {
   const { isDirect } = room;
   const hint = el("p.hint", {}, (isDirect ? said.readByRunners : said.readByModerators)(item.sender.name));
   const done = await openForm(said.report, [quote, row, hint], said.reportYes, submit, "report-dialog");
-  if (done) notices.add({ title: done.duplicate ? said.reportedBefore : said.reported, content: isDirect ? said.seenByRunners : said.seenByModerators });
+  if (done) notices.done({ title: done.duplicate ? said.reportedBefore : said.reported, content: isDirect ? said.seenByRunners : said.seenByModerators });
 }
 
 /** Open reports of the room. `jump(seq)`: to a message. */

@@ -35,6 +35,11 @@ export class Notices {
     if (isNew) this.#count(this.#unread + 1);
   }
 
+  /** Say for a moment that what the user has just done is done. */
+  done({ title, content }) {
+    this.#toast(inWords({ title, content }));
+  }
+
   /** Keep those that lead somewhere over a reload, in a text of `store`: {get, set}. */
   remember(store) {
     this.#store = store;

@@ -57,7 +57,7 @@ export class Parts {
   roomMenu() {
     const { app, leave } = this;
     const { attention, book, chat, room } = app;
-    return roomMenu(room, { chat, book, leave, details: (at) => this.details(at), link: () => this.link(room), jump: (seq) => this.#jump(room, seq), prefs: () => attention.prefs(room), moderate: (act) => this.moderate(act), attempt: (act) => this.attempt(act), tell: (notice) => app.notices.add(notice) });
+    return roomMenu(room, { chat, book, leave, details: (at) => this.details(at), link: () => this.link(room), jump: (seq) => this.#jump(room, seq), prefs: () => attention.prefs(room), moderate: (act) => this.moderate(act), attempt: (act) => this.attempt(act), tell: (notice) => app.notices.done(notice) });
   }
 
   #jump({ id }, seq) {

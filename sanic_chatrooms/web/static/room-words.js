@@ -47,7 +47,7 @@ export function rolesToGive({ level, creator }) {
 
 /** Whether one may give this member another role. Roles of the app have levels that are not known here: then the server decides. */
 export function mayChange({ may, level, creator, role: mine }, { id, role }, me) {
-  if (id === me) return (LEVELS[mine] ?? 0) > LEVELS.reader;
+  if (id === me) return (LEVELS[mine] ?? 0) > LEVELS.member; // nobody wants to be only a reader
   return may.includes("member.role") && (creator || (LEVELS[role] ?? 0) < level);
 }
 

@@ -38,6 +38,7 @@ test("the role of members below oneself can be changed, one's own only downwards
   assert.ok(!mayChange(admin, { id: "bob", role: "admin" }, "ada"));
   assert.ok(mayChange(admin, { id: "bob", role: "editor" }, "ada"), "a role of the app: the server decides");
   assert.ok(mayChange(admin, { id: "ada", role: "admin" }, "ada"));
+  assert.ok(!mayChange({ may: [], level: 10, role: "member" }, { id: "ada", role: "member" }, "ada"), "there is no way back");
   assert.ok(mayChange({ may: ["member.role"], level: 100, creator: true, role: "owner" }, { id: "bob", role: "owner" }, "ada"));
   assert.ok(!mayChange({ may: [], level: 10, role: "member" }, { id: "bob", role: "reader" }, "ada"));
 });
