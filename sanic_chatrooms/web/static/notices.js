@@ -128,8 +128,9 @@ function parsed(text) {
   }
 }
 
-// Two tabs tell of one message: it is there once.
+// Two tabs tell of one message, and of a reply that is also a mention it is told twice: it is there once.
 function merged(news, before) {
-  const told = new Set(news.map(({ href, title }) => `${href} ${title}`));
-  return [...news, ...before.filter(({ href, title }) => !href || !told.has(`${href} ${title}`))].slice(0, KEPT);
+  const place = ({ href, content }) => `${href} ${content}`;
+  const told = new Set(news.map(place));
+  return [...news, ...before.filter((one) => !one.href || !told.has(place(one)))].slice(0, KEPT);
 }
