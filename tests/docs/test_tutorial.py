@@ -174,7 +174,7 @@ async def test_a_private_room(walk: Walk, windows: Windows) -> None:
     pages: list[Page] = []
     secrets = "Make two secrets"
     if not THOROUGH:  # `prepared` has done nearly the same
-        await walk.type('pip install "sanic-chatrooms[sql,metrics,cli]"')
+        walk.index("sanic-chatrooms[sql,metrics,cli]")
 
     async def signed_in(walk: Walk, name: str, password: str) -> Page:
         page = await windows(walk.url)
@@ -208,7 +208,6 @@ async def test_a_private_room(walk: Walk, windows: Windows) -> None:
 
     async def moderate(walk: Walk) -> None:
         ada, bob = pages
-        await messages(bob).last.hover()
         await ada.get_by_test_id("toggle-people").click()
         await ada.get_by_test_id("card").click()
         for act in ("Mute", "Remove from the room", "Ban from the room"):
