@@ -6,11 +6,11 @@
 import { Timers, wall } from "./client/timers.js";
 
 const PATIENCE = 20; // seconds until a request counts as lost
-const FIRST = 8; // seconds until a stream has to say something; else a proxy gathers it, and its room is asked like others
+const FIRST = 8; // seconds until a stream has to say something; else a proxy gathers it
 const SILENT = 2.5; // heartbeats without a word; then the stream counts as dead
 const ASK = 3; // seconds between two questions
 const BREATH = 0.5; // seconds before a stream that has ended is opened again
-const IN_FRONT = ["join", "message", "history", "read", "typing"]; // commands about the room that the user looks at
+const LATER = 60; // the same for one that said nothing
 const BUSY = [429, 503]; // the server is there
 const CLOSES = { token_expired: 4001, banned: 4507 }; // by the code of a refusal; else 4500
 const AWAY = { code: "unavailable", message: "the server cannot be reached", temporary: true };
@@ -25,19 +25,20 @@ class Refused extends Error {
   }
 }
 
-/** Behaves like a WebSocket of the chat, over HTTP. `room`: that of the socket's path. */
+/** Behaves like a WebSocket of the chat, over HTTP. `room`: that of the socket's path. `byUse()`: rooms, the one used last first. */
 export class HttpSocket {
   onopen = null;
   onmessage = null;
   onclose = null;
   onerror = null;
   #api;
+  #byUse;
   #fetch;
   #token;
   #rooms = new Map(); // the position in each room that is read: {epoch, seq}
-  #front = null; // the room with the stream
+  #front = null; // the room with the stream: of those that are read, the one used last
   #stream = null; // aborts it
-  #gathered = false; // a proxy holds streams back
+  #streams = false; // it has said something
   #turn = 0; // counts the rooms that were asked, without the one in front
   #askedFront = false;
   #wanted = new Map(); // the `msgId` of the last `join` of each room that is under way
@@ -48,8 +49,9 @@ export class HttpSocket {
   #timers = new Timers();
   #over = new AbortController();
 
-  constructor({ api, room }, fetch, token) {
+  constructor({ api, room, byUse }, fetch, token) {
     this.#api = api;
+    this.#byUse = byUse;
     this.#fetch = fetch;
     this.#token = token;
     globalThis.document?.addEventListener("visibilitychange", this.#seen);
@@ -112,9 +114,7 @@ export class HttpSocket {
 
   send(text) {
     const command = JSON.parse(text);
-    const { type, room, payload } = command;
-    if (type !== "typing") this.#carryOut(command);
-    if (this.#rooms.has(room) && this.#front !== room && IN_FRONT.includes(type) && payload?.history !== 0) this.#follow(room);
+    if (command.type !== "typing") this.#carryOut(command);
   }
 
   async #carryOut(command) {
@@ -123,7 +123,7 @@ export class HttpSocket {
     try {
       const { body, timestamp } = await this.#do(command);
       this.#tell({ type: type === "ping" ? "pong" : "ack", replyTo, timestamp, payload: body });
-      if (type === "join" && this.#wanted.get(room) === replyTo) this.#watch(room, body, command.payload?.history !== 0);
+      if (type === "join" && this.#wanted.get(room) === replyTo) this.#watch(room, body);
       if (type === "leave") this.#forget(room);
     } catch (error) {
       const isBusy = BUSY.includes(error.status);
@@ -132,6 +132,7 @@ export class HttpSocket {
       else this.#tell({ type: "error", replyTo, room, payload: error.problem ?? AWAY });
     }
     if (type === "join" && this.#wanted.get(room) === replyTo) this.#wanted.delete(room);
+    this.#look();
   }
 
   async #do({ type, room, msgId, payload }) {
@@ -179,17 +180,24 @@ export class HttpSocket {
 
   // ---- rooms ----
 
-  #watch(room, { epoch, seq }, inFront) {
-    const { epoch: past, seq: before } = this.#rooms.get(room) ?? {};
+  #watch(room, { epoch, seq }) {
+    const at = this.#rooms.get(room);
     this.#rooms.set(room, { epoch, seq });
     this.#gone.delete(room);
-    const elsewhere = past !== epoch || before !== seq;
-    if (this.#front === room ? elsewhere : inFront || this.#front === null) this.#follow(room);
+    if (room === this.#front && (at.epoch !== epoch || at.seq !== seq)) this.#follow(room);
+    this.#look();
+  }
+
+  /** Follow the room in front. One that is being joined is waited for. */
+  #look() {
+    const room = this.#byUse().find((id) => this.#rooms.has(id) || this.#wanted.has(id)) ?? null;
+    if (room !== this.#front && !this.#wanted.has(room)) this.#follow(room);
   }
 
   #forget(room) {
     for (const its of [this.#rooms, this.#gone, this.#wanted]) its.delete(room);
-    if (room === this.#front) this.#follow([...this.#rooms.keys()].at(-1) ?? null);
+    if (room === this.#front) this.#follow(null);
+    this.#look();
   }
 
   /** The room is not ours any more. */
@@ -227,23 +235,20 @@ export class HttpSocket {
 
   // ---- one room as a stream ----
 
-  get #streams() {
-    return !this.#gathered && globalThis.document?.visibilityState !== "hidden";
-  }
-
   #seen = () => this.#follow(this.#front);
 
   #follow(room) {
     this.#stream?.abort();
     this.#stream = null;
+    this.#streams = false;
     this.#timers.clear("stream", "silence");
     this.#front = room;
-    if (room !== null && !this.#closed && this.#streams) this.#read(room, (this.#stream = new AbortController()));
+    const isSeen = globalThis.document?.visibilityState !== "hidden";
+    if (room !== null && !this.#closed && isSeen) this.#read(room, (this.#stream = new AbortController()));
   }
 
   async #read(room, abort) {
-    let wait = BREATH;
-    let heard = false;
+    let wait = LATER;
     const listen = (seconds) => this.#timers.after("silence", seconds, () => abort.abort());
     try {
       listen(FIRST);
@@ -252,17 +257,18 @@ export class HttpSocket {
       const answer = await this.#send("GET", `rooms/${encodeURIComponent(room)}/events`, abort.signal, headers);
       for await (const block of blocks(answer.body)) {
         if (this.#stream !== abort) return;
-        heard = true;
+        wait = BREATH;
+        this.#streams = true;
         listen(this.#quiet);
         this.#take(room, block);
       }
     } catch (error) {
       if (this.#stream !== abort) return;
       if (error instanceof Refused) wait = this.#refused(room, error);
-      else if (!abort.signal.aborted && !heard) return this.#fail(error); // the server is away
-      else if (!heard) this.#gathered = true;
+      else if (!abort.signal.aborted && !this.#streams) return this.#fail(error); // the server is away
     }
     if (this.#stream !== abort || this.#closed) return;
+    this.#streams = false;
     this.#timers.clear("silence");
     if (this.#ending) this.#end(this.#ending.code, this.#ending.reason);
     else if (this.#gone.has(room)) this.#lose(room, this.#gone.get(room));
@@ -290,6 +296,7 @@ export class HttpSocket {
   }
 
   async #ask() {
+    this.#look();
     const room = this.#next();
     let wait = ASK;
     try {

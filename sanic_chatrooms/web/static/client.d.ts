@@ -480,6 +480,11 @@ export class ChatRooms {
    * After any other code it gives up.
    */
   join(room: string, options?: { history?: number }): Promise<JoinAck>;
+  /**
+   * Tell the client which room the user looks at: where no WebSocket gets through, that one's events come at once.
+   * Joining a room says so too (unless with `history: 0`), and so do `send`, `history`, `read` and `typing`.
+   */
+  look(room: string): void;
   /** Stop receiving the room's events on this connection. */
   exit(room: string): Promise<void>;
   /** End the user's membership, on all connections. */

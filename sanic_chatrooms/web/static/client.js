@@ -51,7 +51,7 @@ export class ChatRooms {
     const fetch = given.fetch ?? ((...what) => globalThis.fetch(...what));
     const its = (this.#its = {
       options: { url: url.href, first, longest, timeout, heartbeat, random, WebSocket, fetch },
-      standIn: rest && (() => standIn(rest, fetch)),
+      standIn: rest && (() => standIn({ ...rest, byUse: () => its.rooms.byUse() }, fetch)),
       identity: new Identity(given, `chatrooms ${url.host}${url.pathname} `),
       emit: (type, event) => this.#emit(type, event),
       emitWire: (envelope) => this.#emitWire(envelope),
@@ -223,6 +223,10 @@ export class ChatRooms {
     return this.#its.rooms.join(room, history);
   }
 
+  look(room) {
+    this.#its.rooms.use(room);
+  }
+
   async exit(room) {
     this.#its.rooms.forget(room);
     if (this.#its.link.online) await this.request("exit", { room });
@@ -253,6 +257,7 @@ export class ChatRooms {
 
   send(room, body) {
     this.#typingAt.delete(room);
+    this.look(room);
     return this.#its.outbox.add("message", { room, payload: bodyOf(body), keep: true });
   }
 
@@ -318,6 +323,7 @@ export class ChatRooms {
   }
 
   typing(room, active = true) {
+    this.look(room);
     const since = now() - (this.#typingAt.get(room) ?? -Infinity);
     if (!this.isJoined(room) || (active ? since < TYPING : since === Infinity)) return;
     if (active) this.#typingAt.set(room, now());
@@ -326,6 +332,7 @@ export class ChatRooms {
   }
 
   read(room, seq, { unread } = {}) {
+    this.look(room);
     return this.#lacks("unread") ?? this.request("read", { room, payload: { seq, unread } });
   }
 
@@ -342,6 +349,7 @@ export class ChatRooms {
   }
 
   async history(room, payload) {
+    this.look(room);
     const page = await this.request("history", { room, payload });
     page.messages.forEach((message) => this.#its.pieces.show(message));
     return page;

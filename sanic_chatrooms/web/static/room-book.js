@@ -119,6 +119,7 @@ export class RoomBook {
     const followed = this.unread.marks.rooms().slice(-FOLLOWED).filter((id) => this.rooms.get(id)?.listed);
     this.unread.ask(followed.filter((id) => this.get(id).counted));
     for (const id of followed) this.enter(this.get(id), true);
+    if (this.shown) this.chat.look(this.shown.id); // it is still the one in front
   }
 
   // ---- invitations ----
@@ -225,6 +226,7 @@ export class RoomBook {
   /** Load who is in the room, and for a private room also its members. */
   async look(room) {
     const { id, visibility } = room;
+    if (this.shown === room) this.chat.look(id);
     if (!this.chat.isJoined(id)) return;
     if (room.stale && this.shown === room) this.#rights(room); // the others when they are shown
     const page = { limit: 100 };

@@ -7,6 +7,7 @@ export class Rooms {
   #chat;
   #rooms = new Map();
   #timers = new Timers();
+  #uses = 0;
 
   constructor(chat) {
     this.#chat = chat;
@@ -20,8 +21,20 @@ export class Rooms {
     return [...this.#rooms.keys()];
   }
 
+  /** The user looks at this room, or did something in it. */
+  use(id) {
+    const room = this.get(id);
+    if (room) room.used = ++this.#uses;
+  }
+
+  /** The rooms, the one used last first. */
+  byUse() {
+    const rooms = [...this.#rooms.values()].sort((one, other) => other.used - one.used);
+    return rooms.map(({ id }) => id);
+  }
+
   #add(id) {
-    const room = { id, epoch: null, seq: 0, status: "out", entered: false, history: undefined, tries: 0, holes: 0, wait: null };
+    const room = { id, epoch: null, seq: 0, status: "out", entered: false, history: undefined, tries: 0, holes: 0, wait: null, used: 0 };
     this.#rooms.set(id, room);
     return room;
   }
@@ -30,6 +43,7 @@ export class Rooms {
     const room = this.get(id) ?? this.#add(id);
     const wait = (room.wait ??= deferred());
     room.history = history;
+    if (history !== 0) this.use(id);
     this.#timers.after(`wait ${id}`, this.#chat.options.timeout, () => this.#tell(room, unanswered()));
     if (room.status !== "joining") this.#enter(room, true);
     return wait.promise;
@@ -152,6 +166,9 @@ export class Rooms {
 
   /** The server joined the room of the socket's path for us. */
   joinedByPath(ack) {
-    if (!this.get(ack.room)) this.#entered(this.#add(ack.room), ack);
+    if (this.get(ack.room)) return;
+    const room = this.#add(ack.room);
+    this.use(room.id);
+    this.#entered(room, ack);
   }
 }
