@@ -5,7 +5,7 @@
 
 import { Timers, wall } from "./client/timers.js";
 
-const PATIENCE = 20; // seconds until a request counts as lost
+const PATIENCE = 10; // seconds until a request counts as lost
 const FIRST = 8; // seconds until a stream has to say something; else a proxy gathers it
 const SILENT = 2.5; // heartbeats without a word; then the stream counts as dead
 const ASK = 3; // seconds between two questions
@@ -30,7 +30,6 @@ export class HttpSocket {
   onopen = null;
   onmessage = null;
   onclose = null;
-  onerror = null;
   #api;
   #byUse;
   #fetch;
@@ -41,13 +40,15 @@ export class HttpSocket {
   #streams = false; // it has said something
   #turn = 0; // counts the rooms that were asked, without the one in front
   #askedFront = false;
+  #turns = new Map(); // by room, and for what is about none: when the last command is done
   #wanted = new Map(); // the `msgId` of the last `join` of each room that is under way
   #me = null;
   #quiet = 75; // seconds
   #gone = new Map(); // rooms whose last event put us out, and how
-  #ending = null; // how the stream said that it ends
+  #closing = null; // why the server says that it closes
   #timers = new Timers();
-  #over = new AbortController();
+  #running = new Set(); // aborts each request
+  #closed = false;
 
   constructor({ api, room, byUse }, fetch, token) {
     this.#api = api;
@@ -60,13 +61,13 @@ export class HttpSocket {
 
   async #open(room) {
     try {
-      const { welcome, timestamp } = await this.#welcome();
+      const { body: payload, timestamp } = await this.#welcome();
       if (this.#closed) return;
       this.onopen();
-      this.#tell({ type: "welcome", timestamp, payload: welcome });
+      this.#tell({ type: "welcome", timestamp, payload });
       if (this.#closed) return;
       this.#timers.after("ask", ASK, () => this.#ask());
-      if (room) this.#carryOut({ type: "join", room, msgId: "join", payload: {} });
+      if (room && !this.#wanted.has(room)) this.#carryOut({ type: "join", room, payload: {} }, "join");
     } catch (error) {
       this.#fail(error);
     }
@@ -74,22 +75,20 @@ export class HttpSocket {
 
   /** `token`: it is ours once it was accepted. */
   async #welcome(ask = {}, token = this.#token) {
-    const { body, timestamp } = await this.#request("POST", "welcome", { body: ask, headers: bearer(token) });
-    this.#token = body.guestToken ?? token;
-    this.#me = body.user.id;
-    this.#quiet = body.heartbeat.interval * SILENT;
-    return { welcome: body, timestamp };
+    const answer = await this.#request("POST", "welcome", { body: ask, headers: bearer(token) });
+    const { guestToken, user, heartbeat } = answer.body;
+    this.#token = guestToken ?? token;
+    this.#me = user.id;
+    this.#quiet = heartbeat.interval * SILENT;
+    return answer;
   }
 
   close() {
-    this.#over.abort();
-    this.#stream?.abort();
+    this.#closed = true;
+    for (const abort of this.#running) abort.abort();
+    this.#follow(null);
     this.#timers.clearAll();
     globalThis.document?.removeEventListener("visibilitychange", this.#seen);
-  }
-
-  get #closed() {
-    return this.#over.signal.aborted;
   }
 
   #end(code, reason = "") {
@@ -117,13 +116,14 @@ export class HttpSocket {
     if (command.type !== "typing") this.#carryOut(command);
   }
 
-  async #carryOut(command) {
-    const { type, room, msgId: replyTo } = command;
+  async #carryOut(command, replyTo = command.msgId) {
+    const { type, room } = command;
+    const isWanted = () => type === "join" && this.#wanted.get(room) === replyTo;
     if (type === "join") this.#wanted.set(room, replyTo);
     try {
       const { body, timestamp } = await this.#do(command);
       this.#tell({ type: type === "ping" ? "pong" : "ack", replyTo, timestamp, payload: body });
-      if (type === "join" && this.#wanted.get(room) === replyTo) this.#watch(room, body);
+      if (isWanted()) this.#watch(room, body);
       if (type === "leave") this.#forget(room);
     } catch (error) {
       const isBusy = BUSY.includes(error.status);
@@ -131,21 +131,22 @@ export class HttpSocket {
       else if (type === "ping") this.#tell({ type: "pong", replyTo });
       else this.#tell({ type: "error", replyTo, room, payload: error.problem ?? AWAY });
     }
-    if (type === "join" && this.#wanted.get(room) === replyTo) this.#wanted.delete(room);
+    if (isWanted()) this.#wanted.delete(room);
     this.#look();
   }
 
   async #do({ type, room, msgId, payload }) {
     if (type === "ping") return this.#request("GET", "me");
-    if (type === "auth") return this.#identify(payload);
-    if (type === "exit") return this.#forget(room), { body: {} };
-    return this.#request("POST", "commands", { body: { type, room, payload }, msgId });
+    if (type === "exit") return this.#wanted.delete(room), this.#forget(room), { body: {} };
+    const act = () => (type === "auth" ? this.#identify(payload) : this.#request("POST", "commands", { body: { type, room, payload }, msgId }));
+    const done = (this.#turns.get(room) ?? Promise.resolve()).then(act);
+    this.#turns.set(room, done.catch(() => {}));
+    return done;
   }
 
   async #identify({ token, name }) {
     try {
-      const { welcome, timestamp } = await this.#welcome({ name }, token);
-      return { body: welcome, timestamp };
+      return await this.#welcome({ name }, token);
     } catch (error) {
       if (error.status !== 401) throw error;
       throw new Refused(403, error.problem); // the old one may still be good
@@ -154,16 +155,15 @@ export class HttpSocket {
 
   async #request(method, path, { body, msgId, headers } = {}) {
     const abort = new AbortController();
-    const stop = () => abort.abort();
-    const timer = setTimeout(stop, PATIENCE * 1000);
-    this.#over.signal.addEventListener("abort", stop);
-    if (this.#closed) stop();
+    const timer = setTimeout(() => abort.abort(), PATIENCE * 1000);
+    this.#running.add(abort);
+    if (this.#closed) abort.abort();
     try {
       const answer = await this.#send(method, path, abort.signal, { ...headers, ...(msgId && { "Idempotency-Key": msgId }) }, body);
       return { body: await answer.json(), timestamp: (Date.parse(answer.headers.get("Date")) || Date.now()) / 1000 };
     } finally {
       clearTimeout(timer);
-      this.#over.signal.removeEventListener("abort", stop);
+      this.#running.delete(abort);
     }
   }
 
@@ -173,7 +173,7 @@ export class HttpSocket {
     const fetch = this.#fetch;
     const answer = await fetch(this.#api + path, { ...options, credentials: "include", cache: "no-store" });
     if (answer.ok) return answer;
-    const problem = await answer.json().catch(() => ({}));
+    const problem = (await answer.json().catch(() => null)) ?? {};
     const known = { ...problem, message: problem.detail ?? problem.message };
     throw new Refused(answer.status, problem.code ? known : { ...AWAY, message: `the server answered ${answer.status}` });
   }
@@ -195,20 +195,22 @@ export class HttpSocket {
   }
 
   #forget(room) {
-    for (const its of [this.#rooms, this.#gone, this.#wanted]) its.delete(room);
+    this.#rooms.delete(room);
+    this.#gone.delete(room);
     if (room === this.#front) this.#follow(null);
     this.#look();
   }
 
   /** The room is not ours any more. */
-  #lose(room, reason) {
+  #lose(room, otherwise) {
+    const reason = this.#gone.get(room) ?? otherwise;
     this.#forget(room);
     this.#tell({ type: "room.removed", room, payload: { room, reason } });
   }
 
   #refused(room, error) {
     const { status, problem } = error;
-    if (problem?.status && (status === 403 || status === 404)) this.#lose(room, this.#gone.get(room) ?? (problem.code === "banned" ? "banned" : "forbidden"));
+    if (problem?.status && [403, 404].includes(status)) this.#lose(room, problem.code === "banned" ? "banned" : "forbidden");
     else if (status === 410) this.#reset(room, problem);
     else if (BUSY.includes(status)) return problem.retryAfter ?? 2;
     else this.#fail(error);
@@ -221,13 +223,11 @@ export class HttpSocket {
   }
 
   #hear(envelope, data = JSON.stringify(envelope)) {
-    const { type, room, seq, payload } = envelope;
-    const its = seq === undefined ? null : this.#rooms.get(room);
-    if (its) its.seq = Math.max(its.seq, seq);
+    const { type, room, payload } = envelope;
     const about = payload?.user?.id === this.#me;
     if (about && (type === "member.kicked" || type === "member.banned")) this.#gone.set(room, type.slice(7));
     if (about && type === "member.joined") this.#gone.delete(room);
-    if (type === "closing") this.#ending = { code: 1012, reason: payload.reason };
+    if (type === "closing") this.#closing = payload.reason;
     if (!this.#closed) this.onmessage?.({ data });
     if (type === "room.added") this.#watch(payload.room, payload);
     if (type === "room.removed") this.#forget(payload.room);
@@ -255,7 +255,8 @@ export class HttpSocket {
       const { epoch, seq } = this.#rooms.get(room);
       const headers = { Accept: "text/event-stream", "Last-Event-ID": `${epoch}:${seq}` };
       const answer = await this.#send("GET", `rooms/${encodeURIComponent(room)}/events`, abort.signal, headers);
-      for await (const block of blocks(answer.body)) {
+      const isStream = answer.headers.get("Content-Type")?.startsWith("text/event-stream");
+      for await (const block of isStream ? blocks(answer.body) : []) {
         if (this.#stream !== abort) return;
         wait = BREATH;
         this.#streams = true;
@@ -267,11 +268,10 @@ export class HttpSocket {
       if (error instanceof Refused) wait = this.#refused(room, error);
       else if (!abort.signal.aborted && !this.#streams) return this.#fail(error); // the server is away
     }
-    if (this.#stream !== abort || this.#closed) return;
+    if (this.#stream !== abort) return;
     this.#streams = false;
-    this.#timers.clear("silence");
-    if (this.#ending) this.#end(this.#ending.code, this.#ending.reason);
-    else if (this.#gone.has(room)) this.#lose(room, this.#gone.get(room));
+    if (this.#closing) this.#end(1012, this.#closing);
+    else if (this.#gone.has(room)) this.#lose(room);
     else this.#timers.after("stream", wait, () => this.#follow(room));
   }
 
@@ -310,12 +310,13 @@ export class HttpSocket {
   /** Whether there is more at once. */
   async #page(room) {
     const at = this.#rooms.get(room);
-    const { body } = await this.#request("GET", `rooms/${encodeURIComponent(room)}/events?since=${encodeURIComponent(`${at.epoch}:${at.seq}`)}`);
+    const { epoch, seq } = at;
+    const { body } = await this.#request("GET", `rooms/${encodeURIComponent(room)}/events?since=${encodeURIComponent(`${epoch}:${seq}`)}`);
     if (this.#rooms.get(room) !== at || (room === this.#front && this.#streams)) return false; // joined anew meanwhile
     for (const event of body.events) this.#hear(event);
     if (this.#rooms.get(room) === at) Object.assign(at, { epoch: body.epoch, seq: body.seq });
-    if (!body.more && this.#gone.has(room)) this.#lose(room, this.#gone.get(room));
-    return body.more;
+    if (!body.more && this.#gone.has(room)) this.#lose(room);
+    return body.more && body.seq > seq;
   }
 }
 

@@ -61,7 +61,7 @@ export class ChatRooms {
       heard: (envelope) => this.#heard(envelope),
       lost: (code) => this.#lost(code),
       problem: (during, error) => this.#emit("problem", { during, error }),
-      confirm: (event) => event.sender?.id === this.#user.id && its.outbox.confirm(event),
+      confirm: (event) => event.sender?.id === this.#user?.id && its.outbox.confirm(event),
     });
     Object.assign(its, { streams: new Map(), pieces: new Pieces(its) });
     Object.assign(its, { link: new Link(its), calls: new Calls(its), rooms: new Rooms(its), outbox: new Outbox(its) });

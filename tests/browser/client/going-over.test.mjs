@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { answers, fail, held, join, online, overHttp, ready, rest, said, silent, WELCOME } from "./over-http.mjs";
+import { answers, fail, held, join, online, overHttp, ready, rest, said, silent, streamed, WELCOME } from "./over-http.mjs";
 import { settled, world } from "./support.mjs";
 
 test("after three silent sockets HTTP is tried, and after a socket that spoke it is not", async (t) => {
@@ -101,7 +101,7 @@ test("events of a stream come in pieces, and the next one begins after the last"
   const stream = (headers) => {
     from.push(headers["Last-Event-ID"]);
     if (from.length > 1) return held(headers, new AbortController().signal);
-    return new Response(new ReadableStream({ start: (to) => (text.forEach((byte) => to.enqueue(Uint8Array.of(byte))), to.close()) }));
+    return streamed(new ReadableStream({ start: (to) => (text.forEach((byte) => to.enqueue(Uint8Array.of(byte))), to.close()) }));
   };
   const it = await overHttp(t, rest(stream), "message");
   await ready(() => it.seen.length === 1);
@@ -116,7 +116,7 @@ test("the client comes back when the server says that it restarts", async (t) =>
   let begin;
   const answer = new Promise((resolve) => (begin = resolve));
   const it = await overHttp(t, rest(() => answer));
-  begin(new Response(text));
+  begin(streamed(text));
   await ready(() => it.chat.state === "reconnecting");
 
   assert.deepEqual([it.chat.status.code, Math.round(it.chat.status.retryIn)], [1012, 7]);

@@ -163,6 +163,16 @@ test("a guest has a name, keeps it, and chooses another", needed, async (t) => {
   assert.deepEqual([again.user.id, again.user.name], [id, "Dorothy"]);
 });
 
+test("the room of the socket's address is joined over HTTP, too", needed, async (t) => {
+  const before = await gate(t);
+  const chat = client(t, before.port, { url: `ws://127.0.0.1:${before.port}/chat/ws/nook` });
+  const joined = next(chat, "joined");
+  await chat.connect();
+
+  assert.equal((await joined).room, "nook");
+  await chat.send("nook", "hi").done;
+});
+
 test("a client whose socket works never asks for anything over HTTP", needed, async (t) => {
   const before = await gate(t);
   before.upgrades = true;

@@ -46,7 +46,8 @@ export const said = (seq, text) => ({ type: "message", room: "tea", seq, msgId: 
 export const held = (_, signal) => new Promise((_, refuse) => signal.addEventListener("abort", () => refuse(new Error("aborted"))));
 
 /** A stream that says that it is there, and nothing more. */
-export const silent = () => new Response(new ReadableStream({ start: (to) => to.enqueue(new TextEncoder().encode(": here\n\n")) }));
+export const silent = () => streamed(new ReadableStream({ start: (to) => to.enqueue(new TextEncoder().encode(": here\n\n")) }));
+export const streamed = (body) => new Response(body, { headers: { "Content-Type": "text/event-stream; charset=utf-8" } });
 export const streamsOf = (its) => its.asked.map((what) => /^GET rooms\/(\w+)\/events$/.exec(what)?.[1]).filter(Boolean);
 
 export async function online(t, its, options = {}) {

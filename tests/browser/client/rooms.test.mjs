@@ -281,6 +281,17 @@ test("the room of the socket's path needs no join", async (t) => {
   assert.deepEqual(types(it), ["joined", "message"]);
 });
 
+test("the room of the path is joined with its messages before anybody is known", async (t) => {
+  const it = world(t, { token: "t" });
+  it.watch("joined");
+  it.chat.connect();
+  await settled();
+  it.socket.accept(); // a server for guests joins the room before it has read `auth`
+  it.socket.says({ type: "ack", replyTo: "join", payload: { room: "lobby", epoch: "e1", seq: 1, recovered: false, messages: [message("lobby", 1)], more: false } });
+
+  assert.deepEqual(types(it), ["joined"]);
+});
+
 test("typing is sent at most every three seconds, and not while offline", async (t) => {
   const it = world(t);
   await it.start("a");
