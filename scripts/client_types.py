@@ -60,7 +60,7 @@ NARROW = {
     ("Welcome", "protocol"): "1",
 }
 """Texts of which there are few, by struct and field."""
-MAY_BE_ERASED = {"message.edited"}
+MAY_BE_ERASED = {"message", "message.edited"}
 """Events whose payload is {} once their message was deleted."""
 SIMPLE = {
     str: "string",
@@ -97,7 +97,7 @@ def _region() -> Iterator[str]:
     yield "export interface WireEvents {"
     for type, kinds in {**DURABLE, **{name: (kind,) for name, kind in live_events().items()}}.items():
         yield f"  /** {_summary(kinds[0])} */"
-        yield f'  "{type}": Envelope<{_merged(kinds, maybe=type in MAY_BE_ERASED)}>;'
+        yield f'  "{type}": {"Erasable" if type in MAY_BE_ERASED else "Envelope"}<{_merged(kinds)}>;'
     yield "}"
 
 
@@ -168,16 +168,16 @@ def _member(kind: Any, its: msgspec.structs.FieldInfo, omitted: bool) -> tuple[b
     return maybe, text
 
 
-def _merged(kinds: tuple[type, ...], *, maybe: bool) -> str:
+def _merged(kinds: tuple[type, ...]) -> str:
     """One object for payloads of different forms: what only some have may be missing."""
-    if len(kinds) == 1 and not maybe:
+    if len(kinds) == 1:
         return _type(kinds[0])
     forms = [_members(kind) for kind in kinds]
     names = dict.fromkeys(name for form in forms for name in form)
     return _braces(
         {
             name: (
-                maybe or any(name not in form or form[name][0] for form in forms),
+                any(name not in form or form[name][0] for form in forms),
                 next(form[name][1] for form in forms if name in form),
             )
             for name in names

@@ -52,6 +52,9 @@ export interface Envelope<P = any> {
   thread?: Thread;
 }
 
+/** An event of a message. After the message was deleted, it comes without its payload, as from a recovery: see `deleted`. */
+export type Erasable<P> = (Envelope<P> & { deleted?: false }) | (Envelope<{ [K in keyof P]?: undefined }> & { deleted: true });
+
 export interface Body { text: string; parent?: string; mentions?: string[]; attachments?: Attachment[]; [key: string]: Json | Attachment[] | undefined }
 
 // ---- made by scripts/client_types.py, from the structs of the server ----
@@ -179,9 +182,9 @@ export interface Commands {
 /** The events of the protocol. */
 export interface WireEvents {
   /** The fields of a message's body that are checked. The body is stored as it was written. */
-  "message": Envelope<Body>;
+  "message": Erasable<Body>;
   /** `message.edited`: the message, and its present state. `edited`: when (Unix seconds). */
-  "message.edited": Envelope<{ msgId?: string; body?: Body; edited?: number; seq?: number; closed?: boolean; ended?: string }>;
+  "message.edited": Erasable<{ msgId: string; body: Body; edited?: number; seq: number; closed?: boolean; ended?: string }>;
   /** `message.deleted`. */
   "message.deleted": Envelope<{ msgId: string; deleted: boolean; reason?: string; seq: number; parent?: string; thread?: Thread | null }>;
   /** `message.pinned` and `message.unpinned`: the message, and who did it. */

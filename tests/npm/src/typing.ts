@@ -5,6 +5,10 @@ import type { ChatRoomElement } from "sanic-chatrooms/chat-room";
 
 export async function ofTheClient(chat: ChatRooms): Promise<SendAck> {
   chat.on("message.deleted", ({ payload }) => payload.msgId.toUpperCase());
+  chat.on("message", (event) => (event.deleted ? "" : event.payload.text.toUpperCase()));
+  chat.on("message.edited", ({ payload }) => payload.body?.text.toUpperCase());
+  // @ts-expect-error: a message that was deleted has no text
+  chat.on("message", ({ payload }) => payload.text.toUpperCase());
   chat.on("state", ({ retryIn }) => retryIn?.toFixed());
   // @ts-expect-error
   chat.on("state", ({ retry }) => retry);
