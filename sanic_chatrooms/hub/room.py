@@ -141,6 +141,11 @@ class LocalRoom:
                 return False
         return True
 
+    @property
+    def size(self) -> int:
+        """How many sessions are in the room."""
+        return sum(len(lane.sessions) for lane in self.lanes)
+
     def sessions(self) -> Iterator[Receiver]:
         """The sessions in the room."""
         return (receiver for lane in self.lanes for receiver in lane.sessions)

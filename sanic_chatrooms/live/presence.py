@@ -1,7 +1,7 @@
 """Presence: tells the backend which users are on this worker, and tells rooms who came and went.
 
 A user counts once, however many connections there are. A user leaves only after a grace period, so that a reconnect does
-not flap. A room gets at most one `presence` event a second.
+not flap. A room gets at most one `presence` event a second, and a very large one fewer.
 
 One task updates the backend, in rounds. A round takes all changes since the last one began. So a thousand users who come
 back share two rounds, and changes keep their order. `refresh` repeats what the backend did not take.
@@ -34,7 +34,10 @@ LEAVING = "~leaving"
 NAMES_LIMIT = 200
 """With more users than this, rooms are told only the number."""
 INTERVAL = 1.0
-"""Seconds between two `presence` events of a room, at least."""
+"""Seconds between two `presence` events of a room, at least …"""
+DELIVERIES = 5_000
+"""… and so many that one room gets at most in a second, on each worker. While 100,000 people come into a room, telling all of them every
+second would take the whole worker."""
 STEP = 500
 """Entries that are kept alive in one round. Users who come meanwhile need not wait for all of them."""
 LOOK_EVERY = 2.0
@@ -101,8 +104,9 @@ class Occupancy:
         """The backend has to be asked for users of workers that died."""
         self._waiting: list[asyncio.Future[None]] = []
         self._telling: asyncio.Task[None] | None = None
-        self._changes: dict[str, _Diff] = {}
-        self._throttle = Throttle(INTERVAL, self._emit, clock, waits=waits)
+        self._changes: dict[str, _Diff | int] = {}
+        """What rooms are told next; where there are many users, only how many."""
+        self._throttle = Throttle(self._interval, self._emit, clock, waits=waits)
         self._refreshed_at = self._looked_at = clock()
         hub.handle("presence", self.receive)
 
@@ -321,8 +325,9 @@ class Occupancy:
             return dict.fromkeys(rooms, 0)
 
     def _pass_on(self, room: str, diff: _Diff, online: int) -> None:
-        for low in range(0, max(len(diff.joined), len(diff.left), len(diff.renamed)), NAMES_LIMIT):
-            names = slice(low, low + NAMES_LIMIT)
+        changes = 1 if online > NAMES_LIMIT else max(len(diff.joined), len(diff.left), len(diff.renamed))
+        for low in range(0, changes, NAMES_LIMIT):
+            names = slice(low, low + NAMES_LIMIT) if online <= NAMES_LIMIT else slice(0)
             part = _Diff(diff.joined[names], diff.left[names], diff.renamed[names], online)
             envelope = Envelope(room, "", 0, "presence", encode(part))
             self._hub.deliver(envelope)
@@ -330,36 +335,41 @@ class Occupancy:
 
     def receive(self, envelope: Envelope) -> None:
         """Merge a change of any worker, this one included, until the room is told."""
-        new = _decoder.decode(envelope.data)
-        diff = self._changes.get(envelope.room)
-        if diff is None:
-            self._changes[envelope.room] = new
-            self._throttle.note(envelope.room)
-            return
-        joined = {u.id: u for u in diff.joined} | {u.id: u for u in new.joined}
-        left = {u.id: u for u in diff.left} | {u.id: u for u in new.left}
-        renamed = {u.id: u for u in diff.renamed}
-        for user in new.joined:
-            left.pop(user.id, None)
-        for user in new.left:
-            joined.pop(user.id, None)
-            renamed.pop(user.id, None)
-        for user in new.renamed:
-            (joined if user.id in joined else renamed)[user.id] = user
-        self._changes[envelope.room] = _Diff(
-            list(joined.values()), list(left.values()), list(renamed.values()), new.online
-        )
-        self._throttle.note(envelope.room)
+        room, new = envelope.room, _decoder.decode(envelope.data)
+        old = self._changes.get(room)
+        if new.online > NAMES_LIMIT or isinstance(old, int):
+            self._changes[room] = new.online
+        else:
+            self._changes[room] = new if old is None else _merged(old, new)
+        self._throttle.note(room)
+
+    def _interval(self, room: str) -> float:
+        held = self._hub.room(room)
+        return INTERVAL if held is None else max(INTERVAL, held.size / DELIVERIES)
 
     def _emit(self, room: str) -> None:
-        diff = self._changes.pop(room, None)
-        if diff is None or self._hub.room(room) is None:
+        change = self._changes.pop(room, None)
+        if change is None or self._hub.room(room) is None:
             return
-        if diff.online > NAMES_LIMIT:
-            event = events.Presence(diff.online)
+        if isinstance(change, int):
+            event = events.Presence(change)
         else:
-            event = events.Presence(diff.online, diff.joined, diff.left, diff.renamed or None)
+            event = events.Presence(change.online, change.joined, change.left, change.renamed or None)
         self._hub.tell(room, event)
+
+
+def _merged(diff: _Diff, new: _Diff) -> _Diff:
+    joined = {u.id: u for u in diff.joined} | {u.id: u for u in new.joined}
+    left = {u.id: u for u in diff.left} | {u.id: u for u in new.left}
+    renamed = {u.id: u for u in diff.renamed}
+    for user in new.joined:
+        left.pop(user.id, None)
+    for user in new.left:
+        joined.pop(user.id, None)
+        renamed.pop(user.id, None)
+    for user in new.renamed:
+        (joined if user.id in joined else renamed)[user.id] = user
+    return _Diff(list(joined.values()), list(left.values()), list(renamed.values()), new.online)
 
 
 _NO_ROOMS = (ANYWHERE, LEAVING)

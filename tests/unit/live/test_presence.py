@@ -284,6 +284,35 @@ async def test_a_room_with_many_hears_the_number_only(worker: Worker) -> None:
     assert worker.ear.heard[-1] == {"online": NAMES_LIMIT + 1}
 
 
+async def test_a_room_with_very_many_hears_it_less_often(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "sanic_chatrooms.live.presence.DELIVERIES", 0.5
+    )  # one is in the room: every two seconds
+    await worker.occupancy.entered("a", ADA)
+    await worker.occupancy.entered("a", BOB)
+
+    await worker.pass_time(1)
+    assert len(worker.told()) == 1
+    await worker.pass_time(1)
+
+    assert [online for _, _, online in worker.told()] == [1, 2]
+
+
+async def test_names_are_not_gathered_for_a_room_that_hears_the_number_only(worker: Worker) -> None:
+    for number in range(NAMES_LIMIT + 2):
+        await worker.occupancy.entered("a", Sender(f"n{number}", "N"))
+
+    worker.occupancy.exited("a", "n0", at_once=True)
+    worker.occupancy.exited("a", "n1", at_once=True)
+    worker.occupancy.exited("a", "n2", at_once=True)
+    await worker.pass_time(1)
+    worker.hub.flush()
+
+    assert worker.ear.heard[-1] == {"online": NAMES_LIMIT - 1}
+
+
 async def test_refreshing_looks_only_at_who_changed(worker: Worker) -> None:
     """All are kept alive three times in the presence's time to live; in between nobody is looked at."""
     await worker.occupancy.entered("a", ADA)

@@ -87,4 +87,20 @@ def test_quiet_rooms_are_forgotten(told: Told) -> None:
 
     told.throttle.sweep()
 
-    assert told.throttle._last == {}
+    assert told.throttle._again == {}
+
+
+def test_an_interval_of_its_own_counts_from_what_it_is_after_each_time(told: Told) -> None:
+    throttle = Throttle(lambda room: float(len(told)), told.append, told.clock)
+    throttle.note("a")  # the next one second later, and the one after that two
+    told.clock.advance(1.0)
+    throttle.note("a")
+    throttle.note("a")
+
+    told.clock.advance(1.0)
+    throttle.sweep()
+    assert told == ["a", "a"]
+    told.clock.advance(1.0)
+    throttle.sweep()
+
+    assert told == ["a", "a", "a"]

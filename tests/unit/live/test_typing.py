@@ -178,7 +178,7 @@ async def test_a_lost_stop_ends_by_itself_and_nothing_is_kept(worker: Worker) ->
 
     assert worker.told() == [["Ada"], []]
     assert worker.typists._rooms == {}
-    assert worker.typists._throttle._last == {}
+    assert worker.typists._throttle._again == {}
 
 
 async def test_a_new_name_is_told_with_the_next_change(worker: Worker) -> None:
