@@ -5,8 +5,10 @@ from one address or user · 401 a token that proves nothing.
 """
 
 import asyncio
+import select
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 from sanic import Request
@@ -41,6 +43,8 @@ FROM_BROWSERS = ("cookie", "origin", "sec-fetch-site")
 """Headers that show that a browser sends a request …"""
 _BY_ITSELF = ("basic", "digest", "negotiate", "ntlm")
 """… and schemes of `Authorization` that it adds to requests of any page, once it knows what to say."""
+_CLOSED = getattr(select, "POLLRDHUP", 0)
+"""On Linux: the peer sends nothing more."""
 # A handshake is kept for as long as its connection. What most of them have in common is kept once: that saves 0.4 KB each.
 _NONE: Mapping[str, str] = MappingProxyType({})
 _USUAL = {
@@ -76,6 +80,7 @@ async def admit(
         chat.meter.add(REFUSED, 1, "no_upgrade")
         return refused
     try:
+        _check_peer(request)
         check_room_for_one_more(chat, route, open_from_ip, arriving)
         _check_origin(request, route)
         handshake = handshake_of(request, route)
@@ -113,6 +118,19 @@ async def _unknown(request: Request, chat: Chat, route: Route) -> HTTPResponse |
     except (ChatError, TimeoutError):
         return None  # not known now
     return None
+
+
+def _check_peer(request: Request) -> None:
+    """Check that the client has not given up: when a crowd comes back, requests may have waited for long before they were read. To admit
+    those of clients who have dialled again since would double the work. Raises `Unavailable`."""
+    transport: Any = request.transport
+    connection = transport.get_extra_info("socket") if _CLOSED else None
+    if connection is None:
+        return
+    look = select.poll()
+    look.register(connection, _CLOSED)
+    if look.poll(0):
+        raise Unavailable("the client is gone")
 
 
 def check_room_for_one_more(chat: Chat, route: Route, open_from_ip: int, arriving: int) -> None:

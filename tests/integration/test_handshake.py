@@ -6,15 +6,18 @@ import asyncio
 import json
 import logging
 import re
+import select
+import socket
 import time
 from typing import Any
 
 import pytest
 from sanic import Sanic
 
-from sanic_chatrooms import ChatRooms
+from sanic_chatrooms import Authenticator, ChatRooms, Credentials, Handshake, User
 from tests.support.client import Closed
 from tests.support.fixtures import Connect, Live
+from tests.support.raw import handshake
 from tests.support.wire import SECRET, masked, mount, token
 
 App = Sanic[Any, Any]
@@ -27,6 +30,31 @@ UPGRADE = {
 
 
 # ---- who gets in ----
+
+
+@pytest.mark.skipif(
+    not hasattr(select, "POLLRDHUP"), reason="the system does not tell that a peer has closed its side"
+)
+async def test_a_client_that_gave_up_before_it_was_heard_is_not_let_in(
+    app: App, live: Live, connect: Connect
+) -> None:
+    asked: list[str | None] = []
+
+    class Noting(Authenticator):
+        async def authenticate(self, credentials: Credentials, handshake: Handshake) -> User:
+            asked.append(credentials.token)
+            return User(credentials.token or "", "Somebody")
+
+    mount(app, guests=False, auth=Noting())
+    server = await live()
+    with socket.create_connection(
+        (server.host, server.port)
+    ) as gone:  # in the queue of the system, as this loop does not run
+        gone.sendall(handshake(f"{server.host}:{server.port}", token="gone"))
+
+    await connect(token="there")
+
+    assert asked == ["there"]
 
 
 async def test_a_guest_is_welcomed_at_once(app: App, connect: Connect) -> None:
