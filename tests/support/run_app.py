@@ -53,7 +53,8 @@ def main(path: str, port: str, workers: str) -> None:
     announce_manager()
     loader = AppLoader(factory=partial(load, path))
     app = loader.load()
-    app.prepare(host="127.0.0.1", port=int(port), workers=int(workers), motd=False)
+    backlog = int(os.environ.get("SERVER_BACKLOG", "100"))  # Sanic's own default
+    app.prepare(host="127.0.0.1", port=int(port), workers=int(workers), backlog=backlog, motd=False)
     Sanic.serve(primary=app, app_loader=loader)
 
 
