@@ -59,6 +59,7 @@ class Panel {
   #key(event) {
     if (composing(event)) return;
     if (event.key === "Enter") this.#start();
+    else if (event.key === "Escape") this.close(); // browsers empty the field first
     else if (event.key === "ArrowDown") this.hits.querySelector("button")?.focus();
     else return;
     event.preventDefault();
