@@ -147,12 +147,13 @@ class Chat:
 
     def _build_sessions(self, store: Store, presence: Presence) -> None:
         settings = self.settings
-        self.inbox = Inbox(self.journal, self.hub, store, presence)
+        alone = self.backends.broker.alone and store.scope is Scope.PROCESS
+        self.inbox = Inbox(self.journal, self.hub, store, presence, alone=alone)
         self.heartbeat = Heartbeat()
         self.revocations = Revocations(store, self.journal, self.hub, settings.revocation_ttl)
         self.tickets = Tickets().at(store, settings.ticket_ttl)
         self.logouts = Once(store, "logout")
-        self.sessions = Sessions(self.hub, store, self.revocations)
+        self.sessions = Sessions(self.hub, store, self.revocations, alone=alone)
         self.evictions = Evictions(self.hub, self.sessions.of, self.access.levels)
         self.overrides = Overrides(store, self.journal, self.hub, self._use)
         self.sessions.reconfigured = self.overrides.changed

@@ -7,6 +7,7 @@ them is then nothing that the collector walks through.
 """
 
 import enum
+import functools
 import hashlib
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -384,6 +385,7 @@ USERS = "~user."
 """How the ids of users' inboxes begin."""
 
 
+@functools.lru_cache(maxsize=4096)
 def user_room(user_id: str) -> str:
     """The inbox of one user's connections: a reserved room."""
     return USERS + _digest(user_id)

@@ -56,6 +56,8 @@ class Hub:
         """Is given each event about a member or the room before it is passed on: it may change what somebody may do there …"""
         self.after_rights: Callable[[LocalRoom, Envelope], None] = lambda room, envelope: None
         """… and when it was passed on: it may be the last event that somebody gets."""
+        self.unheld: Deliver = lambda envelope: None
+        """Is given what is for a room that this worker does not hold."""
         self._meter = meter
         self.fanout = Fanout(self._rooms)
         # Bound once: every message goes through them.
@@ -90,6 +92,7 @@ class Hub:
         """Take an envelope from the journal or the broker. It goes out now, or when the numbers before it have gone out."""
         room = self._rooms.get(envelope.room)
         if room is None:
+            self.unheld(envelope)
             return
         if envelope.seq == 0:
             self._deliver_live(room, envelope)
@@ -234,11 +237,8 @@ class Hub:
         """Stop watching a reserved room."""
         room = self._rooms.get(id)
         if room is not None:
-            self._unwatch(room)
-
-    def _unwatch(self, room: LocalRoom) -> None:
-        room.watcher = None
-        self._tidy(room)
+            room.watcher = None
+            self._tidy(room)
 
     async def check(self) -> None:
         """Compare the position of every room with the store's; repair, reset or renew those that differ. Raises `Unavailable`."""

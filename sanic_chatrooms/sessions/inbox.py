@@ -1,7 +1,8 @@
 """Each user has an inbox: a reserved room with numbered messages for their connections, on every worker.
 
 A worker with a connection of the user holds that room and handles its messages in order (`registry`). A message that the
-broker loses is found like that of any room. A user without connections has no inbox, and needs none.
+broker loses is found like that of any room. A user without connections has no inbox, and needs none. Nor does a worker that is
+alone, with a store of its own: it has all connections, and handles each message at once.
 """
 
 from typing import get_args
@@ -151,9 +152,12 @@ def reserved_room(id: str) -> Room:
 
 
 class Inbox:
-    """Sends to the inboxes of users."""
+    """Sends to the inboxes of users. `alone`: there is no other worker."""
 
-    def __init__(self, journal: Journal, hub: Hub, store: Store, presence: Presence) -> None:
+    def __init__(
+        self, journal: Journal, hub: Hub, store: Store, presence: Presence, *, alone: bool = False
+    ) -> None:
+        self._alone = alone
         self._journal = journal
         self._hub = hub
         self._store = store
@@ -164,6 +168,9 @@ class Inbox:
 
         When it returns, the message is stored, and this worker has handled it.
         """
+        if self._alone:
+            self._hub.deliver(Envelope(user_room(user_id), "", 1, "inbox", encode({"payload": message})))
+            return
         msg_id = new_id()
         draft = Draft(
             room=user_room(user_id),

@@ -1,6 +1,6 @@
 """Keeps this worker's connections, by session and by user, and handles the users' inboxes.
 
-For each user with a connection here, this worker holds the user's inbox, a reserved room.
+For each user with a connection here, this worker holds the user's inbox, a reserved room, unless it is alone.
 """
 
 import asyncio
@@ -58,9 +58,10 @@ class TooManyConnections(RateLimited):
 
 
 class Sessions:
-    """The connections of this worker."""
+    """The connections of this worker. `alone`: there is no other worker, so that nobody needs an inbox."""
 
-    def __init__(self, hub: Hub, store: Store, revocations: Revocations) -> None:
+    def __init__(self, hub: Hub, store: Store, revocations: Revocations, *, alone: bool = False) -> None:
+        self._alone = alone
         self._hub = hub
         self._store = store
         self._revocations = revocations
@@ -73,6 +74,8 @@ class Sessions:
         self.standing_changed: Callable[[str], None] = lambda room: None
         """Called with a room in which the standing of a user who is connected here may have changed without an event."""
         hub.handle(ADMINS, self.tell_admins)
+        if alone:
+            hub.unheld = self._on_unheld
         self._entering: dict[str, set[tuple[str, str]]] = {}
         """By session: rooms, with their epochs, that it waits to be put into."""
         self._watching: set[asyncio.Task[None]] = set()
@@ -123,7 +126,8 @@ class Sessions:
             raise TooManyConnections(retry_after=60.0)
         mine[session.id] = session
         try:
-            await self._watch(room, new=user.guest and session.handshake.credentials.token is None)
+            if not self._alone:
+                await self._watch(room, new=user.guest and session.handshake.credentials.token is None)
             if heard != self._revocations.heard:
                 await self._revocations.check(user)
             if session.closed:
@@ -158,7 +162,12 @@ class Sessions:
         If the user reconnects at this moment, a worker holds an inbox that is gone. The next message creates it again
         (`Inbox.send`), which that worker notices.
         """
-        if room not in self._by_room and await self._hub.release_room(room) and room not in self._by_room:
+        if (
+            not self._alone
+            and room not in self._by_room
+            and await self._hub.release_room(room)
+            and room not in self._by_room
+        ):
             await self._store.delete_room(room)
 
     async def _watch(self, room: str, *, new: bool = False) -> Head:
@@ -258,6 +267,10 @@ class Sessions:
                 self._handle(list(here.values()), envelope)
         except Exception:
             logger.exception("a message of an inbox could not be handled")
+
+    def _on_unheld(self, envelope: Envelope) -> None:
+        if envelope.room in self._by_room:
+            self.on_event(envelope)
 
     def _push(self, here: dict[str, Session], data: bytes) -> None:
         push = decode_push(data)

@@ -420,7 +420,7 @@ async def test_a_room_that_was_not_there_is_not_forgotten_since_somebody_may_jus
 
 
 async def test_a_users_own_room_that_another_worker_forgot_is_made_again_and_nobody_is_sent_away() -> None:
-    async with running_core(guests=True) as chat:
+    async with running_core(guests=True, broker=MemoryBroker(MemoryBus())) as chat:
         ada = await chat_client(chat, ADA)
         room = user_room(ADA.id)
 
@@ -435,7 +435,8 @@ async def test_a_users_own_room_that_another_worker_forgot_is_made_again_and_nob
 
 async def test_an_order_that_was_missed_meanwhile_sends_the_user_away_to_come_back() -> None:
     store = MemoryStore()
-    one, other = (Backends(store, MemoryBroker(), MemoryPresence()) for _ in range(2))  # none hears the other
+    # None hears the other.
+    one, other = (Backends(store, MemoryBroker(MemoryBus()), MemoryPresence()) for _ in range(2))
     how: dict[str, Any] = {"guests": True}
     async with running_core(backends=one, **how) as here, running_core(backends=other, **how) as there:
         ada = await chat_client(here, ADA)

@@ -20,6 +20,7 @@ from sanic_chatrooms import (
     Unavailable,
     User,
 )
+from sanic_chatrooms.brokers.memory import MemoryBus
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.errors import Muted
@@ -44,7 +45,8 @@ def rooms() -> ChatRooms:
 @pytest.fixture(params=["memory:", "sqlite"])
 async def chat(rooms: ChatRooms, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Chat]:
     store = request.param if request.param == "memory:" else f"sqlite:///{tmp_path / 'chat.db'}"
-    async with running_core(rooms, store=store) as chat:
+    broker = MemoryBroker(MemoryBus())  # so that users have inboxes
+    async with running_core(rooms, store=store, broker=broker) as chat:
         yield chat
 
 

@@ -6,12 +6,14 @@ import json
 
 import pytest
 
+from sanic_chatrooms import MemoryStore
 from sanic_chatrooms.models import EVERYONE, Sender, User, user_room
 from sanic_chatrooms.sessions.inbox import Close, Enter, InboxMessage, Remove, decode_inbox, decode_push
 from sanic_chatrooms.testing import chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.wire.codes import CloseCode
 from sanic_chatrooms.wire.encode import encode, live
+from tests.unit.sessions.test_registry import backends
 
 ADA = User("u1", "Ada")
 
@@ -34,7 +36,7 @@ def test_a_message_arrives_as_it_was_sent(message: InboxMessage) -> None:
 
 
 async def test_a_message_is_numbered_in_the_users_own_room() -> None:
-    async with running_core(guests=True) as chat:
+    async with running_core(guests=True, backends=backends(MemoryStore())) as chat:
         await chat_client(chat, ADA)
 
         for _ in range(2):
@@ -77,7 +79,7 @@ async def test_pushes_name_whom_they_are_for() -> None:
 
 async def test_an_order_for_a_user_whose_room_was_forgotten_just_when_they_came_back_is_not_lost() -> None:
     """Who held the room finds another past in it, and sends the client away to come back."""
-    async with running_core(guests=True) as chat:
+    async with running_core(guests=True, backends=backends(MemoryStore())) as chat:
         ada = await chat_client(chat, ADA)
         await chat.backends.store.delete_room(user_room("u1"))
 

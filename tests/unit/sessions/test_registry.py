@@ -11,6 +11,7 @@ from sanic_chatrooms.access.policy import RoomPolicy
 from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.brokers.memory import MemoryBus
 from sanic_chatrooms.chat import Chat
+from sanic_chatrooms.config import backends as backends_of_settings
 from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.declaration import RouteDeclaration
 from sanic_chatrooms.errors import Forbidden, RateLimited, RoomNotFound, Unavailable
@@ -31,6 +32,15 @@ from tests.support.wire import SECRET, token
 
 ADA, BOB = User("u1", "Ada"), User("u2", "Bob")
 NOTICE = live("notice", {"title": "Hi", "content": ""})
+
+
+@pytest.fixture(params=["alone", "with others"], autouse=True)
+def others(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether there may be other workers: then users have inboxes."""
+    there: bool = request.param == "with others"
+    if there:
+        monkeypatch.setattr(backends_of_settings, "MemoryBroker", lambda: MemoryBroker(MemoryBus()))
+    return there
 
 
 def backends(store: MemoryStore | FaultyStore) -> Backends:
@@ -96,10 +106,13 @@ async def test_one_connection_more_than_a_user_may_have_is_refused() -> None:
         assert len(chat.sessions.of("u1")) == 2
 
 
-async def test_a_worker_holds_a_users_room_as_long_as_the_user_is_here() -> None:
+async def test_a_worker_holds_a_users_room_as_long_as_the_user_is_here(others: bool) -> None:
     async with running_core(guests=True) as chat:
         ada, phone = await chat_client(chat, ADA), await chat_client(chat, ADA)
         room = chat.hub.room(user_room("u1"))
+        if not others:
+            assert (room, await chat.store.room(user_room("u1"))) == (None, None)
+            return
         assert room is not None
 
         ada.disconnect()
