@@ -4,26 +4,22 @@ When something is added to a blueprint after `app.blueprint()`, Sanic registers 
 An app may add chat routes until it starts. So `register` takes only what is new when Sanic calls it again.
 """
 
-import asyncio
 import contextlib
 import importlib
 import logging
 import re
 from collections.abc import Callable, Coroutine
 from typing import Any
-from urllib.parse import unquote
 
 import msgspec
 from sanic import Blueprint, Request, Websocket, raw, redirect
-from sanic.exceptions import NotFound, SanicException, ServiceUnavailable
+from sanic.exceptions import NotFound, ServiceUnavailable
 from sanic.response import HTTPResponse
 
-from ..access.limits.addresses import network_of
 from ..chat import Chat
 from ..config.settings import Settings
 from ..declaration import Declaration, RouteDeclaration
-from ..errors import ChatError, ConfigError
-from ..wire.codes import CloseCode
+from ..errors import ConfigError
 from ..wire.names import SUBPROTOCOL
 from .admin.routes import add_admin
 from .assets import (
@@ -38,16 +34,17 @@ from .assets import (
     Assets,
     with_slash,
 )
-from .handshake import Admission, admit, check_limits
+from .connecting import Entrance
 from .health import answer_health
 from .integrations import leave_out_of_openapi, offer_injection
 from .mounted import App, Mounted, mounted_in
 from .oidc import hear_logout
 from .problems import answer_problems
 from .sanic_contract import log_start, probe
+from .socket.door import open_door
 from .style import add_style_page
 from .tickets import give_ticket
-from .upgrade import Handler, Negotiate, is_upgraded, prepare_handshake, refuse_handshake
+from .upgrade import Negotiate
 from .workers.embedded import start_embedded, stop_embedded
 from .workers.ending import (
     await_workers,
@@ -127,22 +124,13 @@ class ChatBlueprint(Blueprint):
         before = len(self.routes)
         super().register(app, self.ctx.options[app.name])  # type: ignore[no-untyped-call]
         for route in self.routes[before:]:
-            if getattr(route.ctx, "chat_route", None) is not None:
+            entrance: Entrance | None = getattr(route.ctx, "chat_entrance", None)
+            if entrance is not None:
                 with contextlib.suppress(
                     AttributeError
                 ):  # else Sanic waits for the body of a request that has one
                     route.extra.ignore_body = True
-                route.handler = self._admitting(route.ctx.chat_route, route.handler)
-
-    def _admitting(self, path: str, upgrade: Handler) -> Handler:
-        """The handler of a route, which admits a request before the upgrade. A request that an extension sends to this handler
-        by another route is admitted too."""
-
-        def door(request: Request, **params: str) -> Coroutine[Any, Any, HTTPResponse | None]:
-            return self._admit(path, upgrade, request, params)
-
-        door.is_websocket = True  # type: ignore[attr-defined]  # it may return without an answer
-        return door
+                route.handler = entrance.handler(route.handler)
 
     @property
     def mounted_apps(self) -> set[App]:
@@ -253,68 +241,16 @@ class ChatBlueprint(Blueprint):
         if running:
             raise ConfigError(f'add_route("{route.path}") comes too late: the app has started')
 
+        entrance = Entrance(self, route)
+
         def handle(request: Request, ws: Websocket, **params: str) -> Coroutine[Any, Any, None]:
-            return self._serve(route, request, ws, params)
+            return entrance.serve(request, ws, params)
 
         name = "ws" + "_".join(re.findall(r"[A-Za-z0-9]+", route.path)).removeprefix("ws")
         subprotocols = Negotiate((SUBPROTOCOL,))
         self.add_websocket_route(
-            handle, route.path, subprotocols=subprotocols, name=name, ctx_chat_route=route.path
+            handle, route.path, subprotocols=subprotocols, name=name, ctx_chat_entrance=entrance
         )
-
-    async def _admit(
-        self, path: str, upgrade: Handler, request: Request, params: dict[str, str]
-    ) -> HTTPResponse | None:
-        """Admit a request and serve its connection to the end; -> the answer to a request that is refused."""
-        mounted = self.mounted(request.app)
-        chat = self.running(request.app)
-        mounted.arriving.add(request)
-        try:
-            open_from_ip = mounted.by_ip[network_of(request.client_ip or request.ip)]
-            arriving = len(mounted.arriving)
-            admission = await admit(request, chat, mounted.routes[path], open_from_ip, arriving)
-            if isinstance(admission, HTTPResponse):
-                return admission
-            request.ctx.chat_admission = admission
-            paused = mounted.parts is not None
-            prepare_handshake(request, admission.route.settings.max_frame, pause=paused)
-            # Sanic's handshake, and the connection until its end. Each coroutine between Sanic's and ours costs
-            # every connection half a kilobyte, so there is none.
-            try:
-                return await upgrade(request, **params)
-            except SanicException:
-                if is_upgraded(request):
-                    raise
-                return refuse_handshake(request, pause=paused)
-        finally:
-            mounted.arriving.discard(request)
-
-    async def _serve(
-        self, route: RouteDeclaration, request: Request, ws: Websocket, params: dict[str, str]
-    ) -> None:
-        mounted, chat = self.mounted(request.app), self.running(request.app)
-        admission: Admission = request.ctx.chat_admission
-        room = route.room or (unquote(params["room"]) if "room" in params else None)
-        ip = network_of(admission.handshake.remote_ip)
-        connection = mounted.connection(ws, admission.route.settings)
-        session = chat.commands.connect(connection, admission.route, admission.handshake, room)
-        mounted.opened(ip)
-        mounted.arriving.discard(request)
-        try:
-            check_limits(chat, admission, mounted.by_ip[ip])
-            if admission.user is None:
-                chat.sessions.unknown(session)
-            else:
-                await chat.commands.introduce(session, admission.user, heard=admission.heard)
-            await connection.serve(session)
-        except asyncio.CancelledError:
-            session.close(CloseCode.RESTART if chat.draining else CloseCode.GOING_AWAY)
-            raise
-        except ChatError as problem:
-            session.close(problem.close_code, problem.message)
-            await connection.serve(session)
-        finally:
-            connection.leave_handler(session, mounted.closed, ip)
 
     # ---- listeners of the server ----
 
@@ -356,6 +292,8 @@ class ChatBlueprint(Blueprint):
         else:
             self._start_embedded(app, mounted.settings())
         await mounted.start(_workers(app))
+        if mounted.capabilities.door is not None:
+            open_door(app, mounted.capabilities.door)
         leave_out_of_openapi(app, self.ctx.rest)  # it answers what `API` describes, or nothing
         leave_out_of_openapi(app, self.ctx.admin)  # it is for the page alone
         if mounted.rest is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..hooks.listeners import Happening, Listener
 
-__all__ = ["hears_ends", "leave_out_of_openapi", "offer_injection", "signalled"]
+__all__ = ["hears_ends", "hears_requests", "leave_out_of_openapi", "offer_injection", "signalled"]
 
 ENDS = {
     "http.handler.after",
@@ -16,6 +16,8 @@ ENDS = {
     "websocket.handler.exception",
 }
 """Signals of Sanic's at the end of a WebSocket's handler, or of a connection."""
+_OF_REQUESTS = ("http.", "websocket.")
+_INJECTION = "sanic_ext.extensions.injection.injector"
 
 
 def signalled(app: Any) -> dict[str, list[Listener]]:
@@ -31,6 +33,15 @@ def signalled(app: Any) -> dict[str, list[Listener]]:
 def hears_ends(app: Any) -> bool:
     """Does the app handle a signal that tells of the end of a connection?"""
     return any(signal.name in ENDS for signal in app.signal_router.routes)
+
+
+def hears_requests(app: Any) -> bool:
+    """Does the app handle a signal that tells of requests or of WebSockets? sanic-ext hears of each to give its handler what it asks
+    for, and the handlers of our WebSockets ask for nothing."""
+    return any(
+        signal.name.startswith(_OF_REQUESTS) and getattr(signal.handler, "__module__", "") != _INJECTION
+        for signal in app.signal_router.routes
+    )
 
 
 def _dispatcher(app: Any, name: str) -> Listener:

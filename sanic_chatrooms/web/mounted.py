@@ -23,7 +23,7 @@ from ..errors import ConfigError
 from ..observe.meter import SILENT
 from ..sessions.route import Route
 from .health import Readiness
-from .integrations import hears_ends, signalled
+from .integrations import hears_ends, hears_requests, signalled
 from .redaction import redact_logs
 from .sanic_contract import Capabilities, FastParts, log_start, probe
 from .socket.fast import FastConnection
@@ -62,6 +62,8 @@ class Mounted:
     """Use the fast edge where it works. False: use the plain edge."""
     lone = True
     """Have Sanic let go of connections where that works. False: it keeps what it has of each."""
+    doors = True
+    """Let requests come in by the door where that works. False: Sanic does each handshake."""
 
     def __init__(self, app: App, declaration: Declaration, chatrooms: Any) -> None:
         self.app = app
@@ -71,6 +73,7 @@ class Mounted:
         self.chat: Chat | None = None
         self.routes: dict[str, Route] = {}
         self._edge: type[FastConnection] | None = None
+        self._door: bool | None = None
         self.capabilities = Capabilities(None)
         """What the installed Sanic and `websockets` allow; known from the start on."""
         self.open_in_debug = False
@@ -125,7 +128,7 @@ class Mounted:
                 "chat rooms need Sanic's own server: under an ASGI server Sanic cannot close a WebSocket with a code, "
                 "refuse one with an HTTP status, or tell that a peer is gone. Start it with `sanic module:app`"
             )
-        self.capabilities, self._edge = probe(self.app), None
+        self.capabilities, self._edge, self._door = probe(self.app), None, None
         log_start(self.capabilities)
         settings, backends = self.check(workers)
         declared: Declaration = self.chatrooms.declared()
@@ -183,6 +186,14 @@ class Mounted:
         """Does nobody notice when Sanic believes that a connection has ended? The access log and some signals of Sanic's tell of that."""
         can = self.lone and self.capabilities.has("letting_go") and self.capabilities.has("signals")
         return can and not self.app.config.ACCESS_LOG and not hears_ends(self.app)
+
+    @property
+    def has_door(self) -> bool:
+        """Does nothing of the app have to see the requests for its WebSockets as Sanic makes them? See `socket/door.py`."""
+        if self._door is None:  # the first one: now all signals are known
+            can = self.doors and self.fast and self.capabilities.door is not None and self._lets_go()
+            self._door = can and self.app.request_class is Request and not hears_requests(self.app)
+        return self._door
 
     async def drain(self) -> None:
         """Tell all clients to reconnect, and wait until their connections have ended."""

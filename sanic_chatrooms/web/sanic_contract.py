@@ -5,11 +5,13 @@ when an app starts, and its answer says what works here. Without a name the chat
 missing then stands in `Lack.instead`, and in the log.
 """
 
+import asyncio
 import importlib
 import importlib.util
 import logging
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from inspect import isfunction
 from typing import Any, NamedTuple
 
@@ -17,7 +19,9 @@ import msgspec
 
 from ..websocket.reader import Unmask, apply_mask
 
-__all__ = ["INSTEAD", "NEEDS", "Capabilities", "FastParts", "Lack", "fast_parts", "log_start", "probe"]
+__all__ = [
+    "INSTEAD", "NEEDS", "Capabilities", "DoorParts", "FastParts", "Lack", "door_parts", "fast_parts", "log_start", "probe",
+]  # fmt: skip
 
 logger = logging.getLogger("sanic_chatrooms.web")
 
@@ -25,6 +29,9 @@ _CONNECTION = "sanic.server.protocols.websocket_protocol:WebSocketProtocol"
 _WEBSOCKET = "sanic.server.websockets.impl:WebsocketImplProtocol"
 _SANIC = "sanic:Sanic"
 _HTTP = "sanic.http.http1:Http"
+_REQUEST = "sanic.request:Request"
+_HEADERS = "sanic.compat:Header"
+_CONN_INFO = "sanic.models.server_types:ConnInfo"
 _STATE = "websockets.protocol:State"
 _SERVER = "websockets.server:ServerProtocol"
 _PROCESS = "sanic.worker.process:WorkerProcess"
@@ -54,6 +61,12 @@ NEEDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "websocket": ("assembler",),
     },
     "letting_go": {"connection": ("connections",), "websocket": ("end_connection",)},
+    "door": {
+        "connection": ("connection_made", "conn_info"),
+        "request": ("_current", "_match_info"),
+        "route": ("extra",),
+        "runners": ("server",),
+    },
     "calm_handshake": {
         "connection": ("websocket",),
         "http": ("upgrade_websocket", "request_body", "keep_alive"),
@@ -84,6 +97,7 @@ _WHO_HAS = {
     "protocol": "the ServerProtocol of websockets has",
     "speedups": "websockets.speedups has",
     "http": "Sanic's Http has",
+    "request": "Sanic's requests have",
     "requests": "Sanic.handle_request has",
     "route": "Sanic's routes have",
     "manager": "Sanic's worker manager has",
@@ -99,6 +113,7 @@ INSTEAD = {
     "fast_mask": "incoming frames are unmasked in Python, which is slower for large messages",
     "small_connections": "a connection takes up to 5 KiB more memory, and keeps 25 KiB for half a minute after its end",
     "letting_go": "an idle connection takes twice the memory",
+    "door": "a new connection takes twice the processor time",
     "calm_handshake": "Sanic may log an error for a WebSocket that ended well, or end a slow handshake itself",
     "calm_end": "the plain WebSocket edge closes more slowly, and leaves bad UTF-8 and floods of pings to Sanic",
     "watchdog": "workers that die or hang are not replaced",
@@ -131,11 +146,21 @@ class Lack(msgspec.Struct, frozen=True):
         return f"{self.instead}: {self.missing}"
 
 
+class DoorParts(NamedTuple):
+    """What the door takes from Sanic: the classes of a connection, of a request's headers, and of both ends' addresses."""
+
+    connection: Any
+    headers: Any
+    conn_info: Any
+
+
 class Capabilities(msgspec.Struct, frozen=True):
     """What the installed Sanic and `websockets` let the package do in this process."""
 
     fast: FastParts | None
     """What the fast WebSocket edge needs; None: the plain edge is used."""
+    door: DoorParts | None = None
+    """What the door needs; None: Sanic does every handshake."""
     lacks: tuple[Lack, ...] = ()
 
     def has(self, capability: str) -> bool:
@@ -163,10 +188,15 @@ def probe(app: Any, manager: Any = None) -> Capabilities:
             lacks.insert(0, _lack("fast_edge", wrong))
     if fast is not None and "letting_go" not in by_name and (wrong := _holds_on()):
         lacks.append(_lack("letting_go", wrong))
-    needless = (
-        "letting_go" if fast is None else "calm_end"
-    )  # the fast edge does the latter itself, the plain one never the former
-    return Capabilities(fast, tuple(lack for lack in lacks if lack.capability != needless))
+    door = None
+    if fast is not None and "door" not in by_name:
+        try:
+            door = _tried(door_parts())
+        except Exception as exc:  # noqa: BLE001 - then Sanic does every handshake
+            lacks.append(_lack("door", f"{type(exc).__name__}: {exc}"))
+    # The fast edge does the last itself, the plain one never the others.
+    needless = ("letting_go", "door") if fast is None else ("calm_end",)
+    return Capabilities(fast, door, tuple(lack for lack in lacks if lack.capability not in needless))
 
 
 _logged: set[str] = set()
@@ -184,6 +214,11 @@ def fast_parts() -> FastParts:
     """What the fast edge takes from `websockets`. Raises `ImportError` or `AttributeError` where it is not there."""
     state = _load(_STATE)
     return FastParts(state.OPEN, state.CLOSING, _mask())
+
+
+def door_parts() -> DoorParts:
+    """What the door takes from Sanic. Raises `ImportError` or `AttributeError` where it is not there."""
+    return DoorParts(_load(_CONNECTION), _load(_HEADERS), _load(_CONN_INFO))
 
 
 def _mask() -> Unmask:
@@ -209,6 +244,7 @@ def _owners(app: Any, manager: Any) -> dict[str, Callable[[], Any]]:
         "speedups": lambda: importlib.import_module(_MASKS[0]),
         "http": lambda: _load(_HTTP),
         "route": lambda: _load(_ROUTE),
+        "request": lambda: _load(_REQUEST),
         "requests": lambda: _Words(_load(_SANIC).handle_request),
         "runners": lambda: _Words(*filter(isfunction, vars(importlib.import_module(_RUNNERS)).values())),
         "app": lambda: app,
@@ -317,3 +353,16 @@ def _holds_on() -> str | None:
     except Exception as exc:  # noqa: BLE001 - then it keeps the connection
         return f"{type(exc).__name__}: {exc}"
     return "Sanic waits for something at the end of a WebSocket"
+
+
+def _tried(parts: DoorParts) -> DoorParts:
+    # What the door does at the start of an app, and for each request.
+    factory: Any = partial(int)
+    factory.__setstate__((dict, (), {}, {}))
+    nowhere: Any = asyncio.Transport(extra=factory())
+    headers = parts.headers([("host", "a")])
+    about = {"version": "1.1", "method": "GET", "transport": nowhere, "app": None}
+    if _load(_REQUEST)(url_bytes=b"/a?b", headers=headers, head=b"", **about).path != "/a":
+        raise ValueError("Sanic's requests have another path")
+    parts.conn_info(nowhere, unix=None).ctx.verdict = None
+    return parts

@@ -7,6 +7,7 @@ expect. So this module checks every request first, and rewrites its headers as S
 import asyncio
 import base64
 import contextlib
+import hashlib
 import socket
 from collections.abc import Callable, Coroutine, Iterator
 from http import HTTPStatus
@@ -21,6 +22,7 @@ from .socket.base import CLOSE_TIMEOUT
 __all__ = [
     "Handler",
     "Negotiate",
+    "accepted",
     "answer",
     "is_upgraded",
     "make_readable",
@@ -28,6 +30,7 @@ __all__ = [
     "offered",
     "prepare_handshake",
     "refuse_handshake",
+    "send_at_once",
 ]
 
 Handler = Callable[..., Coroutine[Any, Any, HTTPResponse | None]]
@@ -35,6 +38,7 @@ Handler = Callable[..., Coroutine[Any, Any, HTTPResponse | None]]
 
 _KEY_BYTES = 16
 _VERSION = "13"
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _UPGRADE = {"Upgrade": "websocket", "Sec-WebSocket-Version": _VERSION}
 
 
@@ -96,7 +100,7 @@ def prepare_handshake(request: Request, max_frame: int, *, pause: bool) -> None:
     """
     _make_plain(request)
     transport: Any = request.transport
-    _send_at_once(transport)
+    send_at_once(transport)
     io = transport.get_protocol()
     with contextlib.suppress(AttributeError):  # only the plain edge can do without
         io.websocket_max_size = max_frame
@@ -106,7 +110,7 @@ def prepare_handshake(request: Request, max_frame: int, *, pause: bool) -> None:
         transport.pause_reading()
 
 
-def _send_at_once(transport: Any) -> None:
+def send_at_once(transport: Any) -> None:
     """Turn off Nagle's algorithm: with it, an event may wait for 40 ms until the client has acknowledged the last one. uvloop does
     that by itself. asyncio's own loop does it only for sockets that name their protocol, which those of Sanic do not."""
     if isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop):
@@ -114,6 +118,21 @@ def _send_at_once(transport: Any) -> None:
         if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
             with contextlib.suppress(OSError):  # the peer is gone already
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def accepted(request: Request) -> bytes:
+    """The answer that makes a WebSocket of a request which `not_an_upgrade` let pass (RFC 6455 §4.2.2): no extensions, and no
+    subprotocol but our own."""
+    key = request.headers["sec-websocket-key"].strip().encode()
+    proof = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
+    ours = SUBPROTOCOL in offered(request)
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %b\r\n%b\r\n"
+        % (
+            proof,
+            b"Sec-WebSocket-Protocol: %b\r\n" % SUBPROTOCOL.encode() if ours else b"",
+        )
+    )
 
 
 def is_upgraded(request: Request) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import sanic.server.runners
 import websockets.speedups
-from sanic import Sanic
+from sanic import Request, Sanic
 from sanic.http.http1 import Http
 from sanic.server.protocols.http_protocol import HttpProtocol
 from sanic.server.protocols.websocket_protocol import WebSocketProtocol
@@ -44,6 +44,7 @@ OWNERS: dict[str, Any] = {
     "protocol": ServerProtocol,
     "speedups": websockets.speedups,
     "http": Http,
+    "request": Request,
     "route": Route,
     "app": Sanic,
     "router": SignalRouter,
@@ -100,6 +101,13 @@ def without_server_variable(patch: Patch) -> None:
     code = sanic.server.runners._serve_http_1.__code__
     others = tuple("listening" if name == "http_server" else name for name in code.co_cellvars)
     patch.setattr(sanic.server.runners._serve_http_1, "__code__", code.replace(co_cellvars=others))
+
+
+def without_factory_variable(patch: Patch) -> None:
+    for runner in (sanic.server.runners._serve_http_1, sanic.server.runners._serve_http_3):
+        code = runner.__code__
+        others = tuple("factory" if name == "server" else name for name in code.co_varnames)
+        patch.setattr(runner, "__code__", code.replace(co_varnames=others))
 
 
 def of_another_style(patch: Patch) -> None:
@@ -217,7 +225,11 @@ async def test_the_plain_edge_serves_where_sanic_behaves_otherwise(
 
 @pytest.mark.parametrize(
     ("cripple", "capability"),
-    [(without_server_variable, "stop_accepting"), (of_another_style, "calm_handshake")],
+    [
+        (without_server_variable, "stop_accepting"),
+        (without_factory_variable, "door"),
+        (of_another_style, "calm_handshake"),
+    ],
 )
 async def test_what_is_not_an_attribute_is_missed_too(
     app: App, live: Live, connect: Connect, monkeypatch: Patch, caplog: pytest.LogCaptureFixture,

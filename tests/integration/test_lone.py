@@ -1,4 +1,5 @@
-"""After its handshake, Sanic lets go of a connection: what it frees, when it does not, and that the end of the server closes it all the same."""
+"""After its handshake, Sanic lets go of a connection, and one that came in by the door it has never had: what is left, when Sanic keeps it, and that
+the end of the server closes it all the same."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from sanic import Sanic
 from sanic_chatrooms import ChatRooms, HostSession, User
 from sanic_chatrooms.web.integrations import ENDS
 from sanic_chatrooms.web.mounted import mounted_in
+from sanic_chatrooms.web.socket.direct import DirectConnection
 from sanic_chatrooms.web.socket.fast import FastConnection
 from sanic_chatrooms.web.socket.lone import LoneConnection
 from tests.support.client import Client
@@ -23,6 +25,15 @@ from tests.support.raw import command
 from tests.support.wire import mount
 
 App = Sanic[Any, Any]
+Edge = type[LoneConnection]
+
+
+@pytest.fixture(params=[DirectConnection, LoneConnection])
+def edge(app: App, chat: ChatRooms, request: pytest.FixtureRequest) -> Edge:
+    """What a connection becomes, by the door and by Sanic's handshake."""
+    edge: Edge = request.param
+    mounted_in(app)["default"].doors = edge is DirectConnection
+    return edge
 
 
 @pytest.fixture
@@ -41,7 +52,9 @@ def edge_of(chat: ChatRooms) -> type[Any]:
     return edge
 
 
-async def test_of_a_connection_nothing_of_sanics_is_left(chat: ChatRooms, open_raw: OpenRaw) -> None:
+async def test_of_a_connection_nothing_of_sanics_is_left(
+    chat: ChatRooms, edge: Edge, open_raw: OpenRaw
+) -> None:
     first = await open_raw(early=command("join", room="general"))
     await first.expect("ack")
     before = _objects()
@@ -52,8 +65,8 @@ async def test_of_a_connection_nothing_of_sanics_is_left(chat: ChatRooms, open_r
 
     await until(lambda: len(asyncio.all_tasks()) <= before["Task"])
     more = _objects() - before
-    assert edge_of(chat) is LoneConnection
-    assert more["LoneConnection"] == 5
+    assert edge_of(chat) is edge
+    assert more[edge.__name__] == 5
     # On asyncio's own loop, timers that were cancelled keep their context, and with it the request, for some seconds.
     late = {"ConnInfo", "Request"} if isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop) else set()
     assert not {name: n for name, n in more.items() if name in SANICS and name not in late}
@@ -71,8 +84,9 @@ def _objects() -> Counter[str]:
     return found
 
 
+@pytest.mark.parametrize("door", [True, False])
 async def test_an_authenticator_that_looks_at_the_request_is_asked_again_with_it(
-    app: App, connect: Connect
+    app: App, connect: Connect, door: bool
 ) -> None:
     asked: list[Any] = []
 
@@ -81,8 +95,9 @@ async def test_an_authenticator_that_looks_at_the_request_is_asked_again_with_it
         return User("ada", "Ada")
 
     chat = mount(app, guests=False, auth=HostSession(load))
+    mounted_in(app)["default"].doors = door
     ada = await connect()
-    assert edge_of(chat) is LoneConnection
+    assert edge_of(chat) is (DirectConnection if door else LoneConnection)
 
     await ada.ack("auth", payload={"token": "any"})
 
@@ -91,6 +106,7 @@ async def test_an_authenticator_that_looks_at_the_request_is_asked_again_with_it
     assert asked[0].path == "/chat/ws"
 
 
+@pytest.mark.usefixtures("edge")
 async def test_how_many_are_connected_is_known_until_they_are_gone(
     app: App, chat: ChatRooms, connect: Connect
 ) -> None:
@@ -106,8 +122,9 @@ async def test_how_many_are_connected_is_known_until_they_are_gone(
     assert not list(chat.running().sessions)
 
 
+@pytest.mark.usefixtures("edge")
 async def test_who_is_there_when_the_server_ends_is_told_and_awaited(
-    app: App, chat: ChatRooms, live: Live, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    app: App, live: Live, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where the chat itself has told nobody: Sanic asks each of its connections to close."""
     server = await live()
@@ -163,18 +180,19 @@ async def test_where_the_app_hears_of_ends_sanic_keeps_the_connection(
     await until(lambda: heard or not name.startswith("http."))  # of WebSockets, Sanic tells only some ends
 
 
-@pytest.mark.parametrize("lone", [True, False])
-async def test_both_ways_of_ending_are_the_same(
-    app: App, chat: ChatRooms, live: Live, connect: Connect, lone: bool, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("edge", [DirectConnection, LoneConnection, FastConnection])
+async def test_all_ways_of_ending_are_the_same(
+    app: App, chat: ChatRooms, live: Live, connect: Connect, edge: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    mounted_in(app)["default"].lone = lone
+    mounted = mounted_in(app)["default"]
+    mounted.doors, mounted.lone = edge is DirectConnection, edge is not FastConnection
     server = await live()
     ends: list[Callable[[Client], Any]] = [lambda client: client.close(), lambda client: client.abort()]
     for end in ends:
         ada, bob = await connect(), await connect()
         for client in (ada, bob):
             await client.ack("join", room="general")
-        assert edge_of(chat) is (LoneConnection if lone else FastConnection)
+        assert edge_of(chat) is edge
 
         await end(ada)
 

@@ -62,13 +62,18 @@ class SanicConnection(ABC):
 
     def __init__(self, ws: Any, parts: FastParts, outbox_limit: int) -> None:
         self._ws = ws
-        self._parts = parts
         self._protocol = ws.ws_proto
         self._io = ws.io_proto
-        self._transport: asyncio.Transport = ws.io_proto.transport
         keep_from_closing_twice(ws)
+        self._begin(self._io.transport, parts, outbox_limit)
+        self.finished: asyncio.Future[None] = self._loop.create_future()
+
+    def _begin(self, transport: asyncio.Transport, parts: FastParts, outbox_limit: int) -> None:
+        """What a connection has that knows nothing of Sanic's objects, too."""
+        self._parts = parts
+        self._transport = transport
         self._limit = outbox_limit
-        self.write: Callable[[bytes], None] = self._transport.write
+        self.write: Callable[[bytes], None] = transport.write
         self.check_every = outbox_limit // 16
         self._owed = 0
         self._closing = False
@@ -81,9 +86,8 @@ class SanicConnection(ABC):
         self._loop = asyncio.get_running_loop()
         self._session: Session | None = None
         self._throttle: asyncio.Task[None] | None = None
-        self.finished: asyncio.Future[None] = self._loop.create_future()
         # Writing is "paused" above the first and "resumed" at the second: that is when commands go on.
-        self._transport.set_write_buffer_limits(high=outbox_limit // 4, low=outbox_limit // 16)
+        transport.set_write_buffer_limits(high=outbox_limit // 4, low=outbox_limit // 16)
 
     def serve(self, session: Session) -> Awaitable[None]:
         """Give the session what comes; the result is done when nothing more can come."""
@@ -93,12 +97,16 @@ class SanicConnection(ABC):
     def attach(self, session: Session) -> None:
         """Pass frames to this session from now on. Reading has been paused since the handshake was admitted."""
         self._session = session
+        self._later = self._take_over()
+        self._read_on()
+
+    def _take_over(self) -> bytes:
+        """Take from now on what comes; -> what came in one segment with the handshake, and has been read already."""
         self._end_timer()
-        # Bytes that came in one segment with the handshake have been read already.
-        self._later = bytes(self._io.recv_buffer)
+        early = bytes(self._io.recv_buffer)
         self._io.recv_buffer.clear()
         self._receive()
-        self._read_on()
+        return early
 
     def _end_timer(self) -> None:
         """Sanic's timer for HTTP time-outs has nothing left to do, and would keep 25 KB of this connection alive for half a

@@ -22,7 +22,7 @@ class LoneConnection(FastConnection, asyncio.Protocol):
 
     __slots__ = ("_connections", "_ended", "_full", "_ip", "_open", "_writable")
 
-    def __init__(self, ws: Any, parts: FastParts, outbox_limit: int, max_size: int) -> None:
+    def _begin(self, transport: asyncio.Transport, parts: FastParts, outbox_limit: int) -> None:
         self._connections: set[Any] | None = None
         """Sanic's connections; None: it still has this one."""
         self._ended: Callable[[str], None] | None = None
@@ -30,7 +30,7 @@ class LoneConnection(FastConnection, asyncio.Protocol):
         self._full = False
         self._open = True
         self._writable: asyncio.Future[None] | None = None
-        super().__init__(ws, parts, outbox_limit, max_size)
+        super()._begin(transport, parts, outbox_limit)
 
     async def serve(self, session: Session) -> None:
         """Give the session what comes, and return at once, unless the connection is lost already."""
@@ -60,10 +60,10 @@ class LoneConnection(FastConnection, asyncio.Protocol):
 
     def leave_handler(self, session: Session, ended: Callable[[str], None], ip: str) -> None:
         """Sanic's handler ends, and the connection goes on: call `ended` with the IP at its end."""
-        if self._connections is None:
-            super().leave_handler(session, ended, ip)
-        else:
+        if self._session is not None and self._connections is not None:
             self._ended, self._ip = ended, ip
+        else:
+            super().leave_handler(session, ended, ip)
 
     # ---- what the transport calls ----
 

@@ -1,0 +1,143 @@
+"""From a request to a connection: by Sanic's handshake, or by the door."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+from sanic import Request, Websocket
+from sanic.exceptions import SanicException
+from sanic.response import HTTPResponse
+
+from ..access.limits.addresses import network_of
+from ..chat import Chat
+from ..declaration import RouteDeclaration
+from ..errors import ChatError
+from ..wire.codes import CloseCode
+from .handshake import Admission, admit, check_limits
+from .mounted import App, Mounted
+from .socket.door import Door, verdict_on
+from .socket.fast import FastConnection
+from .socket.plain import PlainConnection
+from .upgrade import Handler, accepted, is_upgraded, prepare_handshake, refuse_handshake
+
+__all__ = ["Entrance"]
+
+
+class _Blueprint(Protocol):
+    def mounted(self, app: App) -> Mounted: ...
+    def running(self, app: App) -> Chat: ...
+
+
+class Entrance:
+    """The way in by one WebSocket route."""
+
+    def __init__(self, blueprint: _Blueprint, route: RouteDeclaration) -> None:
+        self._blueprint = blueprint
+        self._route = route
+
+    def handler(self, upgrade: Handler) -> Handler:
+        """The handler of the route, which admits a request before the upgrade. A request that an extension sends to this handler
+        by another route is admitted too."""
+
+        def admitting(request: Request, **params: str) -> Coroutine[Any, Any, HTTPResponse | None]:
+            return self._admit(upgrade, request, params)
+
+        admitting.is_websocket = True  # type: ignore[attr-defined]  # it may return without an answer
+        admitting.entrance = self  # type: ignore[attr-defined]  # for the door
+        return admitting
+
+    async def _judge(self, mounted: Mounted, request: Request) -> Admission | HTTPResponse:
+        chat = self._blueprint.running(request.app)
+        open_from_ip = mounted.by_ip[network_of(request.client_ip or request.ip)]
+        route = mounted.routes[self._route.path]
+        return await admit(request, chat, route, open_from_ip, len(mounted.arriving))
+
+    # ---- by Sanic's handshake ----
+
+    async def _admit(self, upgrade: Handler, request: Request, params: dict[str, str]) -> HTTPResponse | None:
+        """Admit a request and serve its connection to the end; -> the answer to a request that is refused."""
+        mounted = self._blueprint.mounted(request.app)
+        mounted.arriving.add(request)
+        try:
+            admission = verdict_on(request) or await self._judge(mounted, request)
+            if isinstance(admission, HTTPResponse):
+                return admission
+            request.ctx.chat_admission = admission
+            paused = mounted.parts is not None
+            prepare_handshake(request, admission.route.settings.max_frame, pause=paused)
+            # Sanic's handshake, and the connection until its end. Each coroutine between Sanic's and ours costs
+            # every connection half a kilobyte, so there is none.
+            try:
+                return await upgrade(request, **params)
+            except SanicException:
+                if is_upgraded(request):
+                    raise
+                return refuse_handshake(request, pause=paused)
+        finally:
+            mounted.arriving.discard(request)
+
+    def serve(self, request: Request, ws: Websocket, params: dict[str, str]) -> Coroutine[Any, Any, None]:
+        """Serve what Sanic's handshake has made of an admitted request."""
+        mounted = self._blueprint.mounted(request.app)
+        admission: Admission = request.ctx.chat_admission
+        connection = mounted.connection(ws, admission.route.settings)
+        mounted.arriving.discard(request)
+        return self._serve(mounted, connection, admission, params)
+
+    # ---- by the door ----
+
+    def has_door(self, app: App) -> bool:
+        """Do requests come in by the door?"""
+        mounted = self._blueprint.mounted(app)
+        return mounted.has_door and mounted.chat is not None
+
+    async def come_in(self, request: Request, door: Door) -> None:
+        """Admit a request and serve its connection as long as it takes to begin, or give it to Sanic with the verdict."""
+        mounted = self._blueprint.mounted(request.app)
+        mounted.arriving.add(request)
+        try:
+            verdict: Admission | HTTPResponse | Exception = await self._judge(mounted, request)
+        except Exception as problem:  # noqa: BLE001 - the app's authenticator may raise any, and Sanic answers and logs it
+            verdict = problem
+        finally:
+            mounted.arriving.discard(request)
+        if isinstance(verdict, Admission) and mounted.parts is not None:
+            settings = verdict.route.settings
+            connection = door.upgrade(mounted.parts, settings.outbox_limit, settings.max_frame)
+            await self._serve(mounted, connection, verdict, request.match_info, accepted(request))
+        else:
+            door.hand_over(verdict)
+
+    # ---- both ----
+
+    async def _serve(
+        self,
+        mounted: Mounted,
+        connection: FastConnection | PlainConnection,
+        admission: Admission,
+        params: dict[str, str],
+        answer: bytes = b"",
+    ) -> None:
+        chat = self._blueprint.running(mounted.app)
+        room = self._route.room or (unquote(params["room"]) if "room" in params else None)
+        ip = network_of(admission.handshake.remote_ip)
+        session = chat.commands.connect(connection, admission.route, admission.handshake, room)
+        mounted.opened(ip)
+        if answer:  # it shares a write with what is said next
+            session.reply_soon(session, answer)
+        try:
+            check_limits(chat, admission, mounted.by_ip[ip])
+            if admission.user is None:
+                chat.sessions.unknown(session)
+            else:
+                await chat.commands.introduce(session, admission.user, heard=admission.heard)
+            await connection.serve(session)
+        except asyncio.CancelledError:
+            session.close(CloseCode.RESTART if chat.draining else CloseCode.GOING_AWAY)
+            raise
+        except ChatError as problem:
+            session.close(problem.close_code, problem.message)
+            await connection.serve(session)
+        finally:
+            connection.leave_handler(session, mounted.closed, ip)
