@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from ..errors import Unavailable
 from ..models import User
 from ..observe.ids import ids
+from ..support.tasks import begin
 from ..wire.codes import CloseCode
 from ..wire.decode import Command
 from ..wire.encode import error
@@ -112,7 +113,10 @@ class CommandQueue:
         ):
             return
         self._waiting.append(work)
-        if self._task is None:
+        if self._task is None and isinstance(work, Command):
+            task = begin(self._work_off())
+            self._task = None if task.done() else task
+        elif self._task is None:  # another connection causes it, and may be at something
             self._task = asyncio.ensure_future(self._work_off())
         elif self._reading is True and self._is_full(work):
             self._reading = False
@@ -179,6 +183,7 @@ class CommandQueue:
     # ---- the task ----
 
     async def _work_off(self) -> None:
+        self._task = asyncio.current_task()  # by itself: it may have ended when it has begun
         try:
             while self._waiting and not self._session.closed:
                 # It stays in the queue while it waits, because it may have to fail with a message before it.

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NoReturn
 
 from .backoff import Backoff
 
-__all__ = ["end", "is_ending", "keep_on"]
+__all__ = ["begin", "end", "is_ending", "keep_on"]
 
 logger = logging.getLogger("sanic_chatrooms.support.tasks")
 
@@ -15,6 +16,13 @@ AGAIN = 0.2
 """Seconds after which a task that has not ended is cancelled again."""
 FIRST_WAIT, LONGEST_WAIT = 1.0, 10.0
 """Seconds until a step that failed is repeated; they double with each failure in a row."""
+
+
+def begin(work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+    """Run a coroutine as a task. From Python 3.12 on it begins at once, and what never waits has ended when this returns."""
+    if sys.version_info >= (3, 12):
+        return asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
+    return asyncio.ensure_future(work)
 
 
 async def keep_on(step: Callable[[], Awaitable[object]], what: str) -> NoReturn:

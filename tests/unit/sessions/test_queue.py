@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from sanic_chatrooms.hooks.middleware import Handler
 from sanic_chatrooms.models import Room
 from sanic_chatrooms.sessions.queue import QUEUE_BYTES, QUEUE_LIMIT
 from sanic_chatrooms.sessions.seats import Seat
+from sanic_chatrooms.sessions.session import Session
 from sanic_chatrooms.testing import FaultyStore, MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.wire.codes import CloseCode
@@ -55,6 +57,33 @@ async def test_commands_queue_behind_one_that_waits(bench: Bench) -> None:
     await bench.idle()
 
     assert bench.carrier.log == ["slow 1", "slow 1 done", "fast", "slow 2", "slow 2 done", "message m"]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="its tasks begin in the next turn")
+async def test_a_command_begins_where_it_was_read_and_leaves_no_task_if_it_need_not_wait(
+    bench: Bench,
+) -> None:
+    before = asyncio.all_tasks()
+    bench.carrier.let("1", "3")
+
+    def then(session: Session) -> None:
+        if bench.carrier.log == ["slow 1"]:
+            bench.send("slow", "2")  # comes while the first is carried out
+
+    bench.carrier.then = then
+    bench.send("slow", "1")
+    assert bench.carrier.log == ["slow 1", "slow 1 done", "slow 2"]
+    bench.send("slow", "3")
+    bench.send("fast")
+    assert bench.carrier.log[3:] == []
+
+    bench.carrier.let("2")
+    await bench.idle()
+
+    assert bench.carrier.log[3:] == ["slow 2 done", "slow 3", "slow 3 done", "fast"]
+    bench.send("slow", "1")
+    assert bench.carrier.log[7:] == ["slow 1", "slow 1 done"]
+    assert asyncio.all_tasks() == before
 
 
 async def test_a_message_that_is_judged_again_comes_before_what_was_sent_after_it(bench: Bench) -> None:
@@ -152,10 +181,10 @@ async def test_no_more_messages_are_under_way_than_may_queue(bench: Bench) -> No
 
 async def test_an_idle_session_owns_no_task(bench: Bench) -> None:
     before = asyncio.all_tasks()
-    bench.carrier.let("1")
 
     bench.send("slow", "1")
     assert len(asyncio.all_tasks()) == len(before) + 1
+    bench.carrier.let("1")
     await bench.idle()
 
     assert asyncio.all_tasks() == before
