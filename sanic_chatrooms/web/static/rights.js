@@ -16,3 +16,6 @@ export async function rightsIn(chat, room, known = new Set()) {
   const shut = refused ? await chat.request("typing", { room, payload: { active: false } }).then(() => null, (error) => (error.temporary ? null : error)) : null;
   return { about, may, shut };
 }
+
+// On what it depends who may do what; the server tells it with every change of a room.
+export const rulesOf = ({ visibility, permissions, archived }) => JSON.stringify([visibility, permissions, archived]);

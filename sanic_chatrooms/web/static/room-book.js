@@ -6,7 +6,7 @@ import { Names, SOURCES } from "./names.js";
 import { Paging } from "./paging.js";
 import { mayPin } from "./pinning.js";
 import { relate } from "./related.js";
-import { opensIn, rightsIn } from "./rights.js";
+import { opensIn, rightsIn, rulesOf } from "./rights.js";
 import { Room } from "./room.js";
 import { Threads } from "./threads.js";
 import { isReply } from "./timeline.js";
@@ -17,9 +17,6 @@ const FOLLOWED = 20;
 const EVERY = 20_000;
 const AGAIN = 10_000;
 const SPREAD = 2000; // ms, in which all who see a change ask what they may do now
-
-// On what it depends who may do what; the server tells it with every change of a room.
-const rulesOf = ({ visibility, permissions, archived }) => JSON.stringify([visibility, permissions, archived]);
 
 export class RoomBook {
   rooms = new Map();
