@@ -27,7 +27,7 @@ PER_HOUR, BYTES_PER_HOUR = 60, 100_000_000  # of one user, or from one network, 
 UNSENT = 86_400.0  # seconds for which a file is kept that no message has
 SWEEP_EVERY = 3_600.0
 REMEMBERED = 10_000  # users and networks
-URL = re.compile(r"/files/[\w.:-]{1,128}/([0-9a-f]{32})", re.ASCII)
+URL = re.compile(r"/files/[\w.:~-]{1,128}/([0-9a-f]{32})", re.ASCII)
 
 
 class File(msgspec.Struct, frozen=True, rename="camel"):

@@ -9,6 +9,7 @@ import pytest
 from example_app.uploads import files as rules
 from example_app.uploads.files import PER_HOUR, UNSENT, Files, attachment_of, id_in
 from sanic_chatrooms import RateLimited, Unavailable
+from sanic_chatrooms.models import direct_room
 
 
 class Clock:
@@ -50,8 +51,9 @@ def test_a_file_is_kept_under_a_random_id_that_only_its_owner_reads(files: Files
     assert {stat.S_IMODE(path.stat().st_mode) for path in paths} == {0o600}
 
 
-def test_its_attachment_is_what_a_message_says(files: Files) -> None:
-    attachment = attachment_of(files.keep("general", "u1", "plan.txt", b"the plan"))
+@pytest.mark.parametrize("room", ["general", "a.b:c~d-e_f", direct_room("u1", "u2")])
+def test_its_attachment_is_what_a_message_says(files: Files, room: str) -> None:
+    attachment = attachment_of(files.keep(room, "u1", "plan.txt", b"the plan"))
 
     assert set(attachment) == {"url", "name", "type", "size", "sha256"}
     assert id_in(attachment["url"]) is not None
