@@ -180,7 +180,7 @@ async def accounts(walk: Walk) -> None:
     await page.keyboard.press("Enter")
     await entered(page)
     await look("empty room with files", "attach")
-    await press("app-pushes")
+    await press("room-menu" if walk.narrow else "app-pushes")
     await look("menu of the app", page.get_by_role("menu"))
     await walk.escape()
     if walk.narrow:

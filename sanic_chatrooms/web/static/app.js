@@ -4,7 +4,9 @@ import { addressOf, placeAt } from "./address.js";
 import { Addressees } from "./addressees.js";
 import { Attention } from "./attention.js";
 import { answerInvitation, changeName, createRoom, leaveRoom, signOut } from "./belonging.js";
-import { Columns, narrow, touch } from "./columns.js";
+import { keepHistory, up } from "./back.js";
+import { Banner } from "./banner.js";
+import { Columns, narrow, onPhone } from "./columns.js";
 import { askToDelete } from "./deleting.js";
 import { Directory } from "./directory.js";
 import { el, iconButton } from "./dom.js";
@@ -46,9 +48,10 @@ export class App {
     this.attention = new Attention(chat, this.book, this.notices, { go: (id) => this.#go(id), changed: () => this.#soon(), load: (part, act) => this.parts.load(part, act) });
     this.nearby = new Nearby(chat, () => this.#soon());
     this.#panes(options);
-    this.columns = new Columns(this.element, this.talk, this.people, this.column, options.people !== false, (pane) => this.#go(this.room.id, pane));
+    this.columns = new Columns(this.element, this.talk, this.people, this.column, options.people !== false, (pane) => (pane ? this.#go(this.room.id, pane) : this.#up(this.room.id)));
     listenToPushes(chat, this.notices);
     tellOfMentions(chat, this.book, this.notices, (message) => this.#sees(message));
+    keepHistory();
     window.addEventListener("hashchange", () => this.#route());
     window.addEventListener("popstate", () => this.#goBack());
     listenToKeys({ next: (step) => this.#next(step), onSwitch: () => this.#switch(), onSearch: () => this.parts.search(), onHelp: () => this.attention.help() });
@@ -69,7 +72,7 @@ export class App {
       onCreate,
       onCard,
       onInvite,
-      onBack: () => this.#go(""),
+      onBack: () => this.#up(""),
       onPeople: () => this.columns.toggle(),
       onOlder: (room) => book.paging.older(room),
       onNewer: (room) => book.paging.newer(room),
@@ -90,18 +93,19 @@ export class App {
       onPin: (room, item) => parts.attempt(() => chat.pin(room.id, item.id, !item.pinned)),
       onThread: (room, item) => this.#go(room.id, "thread", item.id),
       onEnd: () => this.#seen(),
-      roomMenu: () => parts.roomMenu(),
+      // On a phone the head has no room for a menu of the app.
+      roomMenu: () => [...parts.roomMenu(), ...((narrow.matches && menu?.entries(chat)) || [])],
       files: options.files,
     };
     this.talk = new TalkPane(chat, acts, topic, appMenu, menuButton(iconButton("more", words.people.menu, { testid: "room-menu" }), acts.roomMenu));
     this.column = new ThreadColumn(chat, book.threads, acts, {
-      onClose: () => this.#go(this.room.id),
+      onClose: () => this.#up(this.room.id),
       onJump: (room, seq) => seq && this.#go(room.id, "at", `${seq}`),
       onReply: (thread, text, more) => book.send(thread.room, text, { ...more, parent: thread.id }),
       onShown: (shown) => this.columns.besideThread(shown),
       onLeft: ({ message }) => (message && this.talk.conversation.focus(message)) || this.#enter(),
       load: (part, act) => parts.load(part, act),
-      mayFocus: () => !touch.matches && !narrow.matches,
+      mayFocus: () => !onPhone(),
     });
     this.people = new PeoplePane({
       onPerson,
@@ -113,7 +117,7 @@ export class App {
     const leave = [words.signOut.label, () => this.#signOut(options.signOut), "sign-out"];
     const own = () => [...attention.entries(), ...(options.rename === false ? [] : [rename]), ...(options.own?.((end) => this.#signOut(end)) ?? []), leave];
     this.me = new Me(menuButton(iconButton("more", words.you, { testid: "me-menu" }), own));
-    this.rooms = new RoomsPane({ title, bell: this.notices.bell, footer: this.me.element, onCreate, onSwitch: () => this.#switch(), onWrite: () => this.#switch("@"), onAgain: () => this.#enter(), onAnswer: (invitation, answer) => this.#answer(invitation, answer) });
+    this.rooms = new RoomsPane({ title, bell: this.notices.bell, banner: new Banner(chat, undefined, "rooms-").element, footer: this.me.element, onCreate, onSwitch: () => this.#switch(), onWrite: () => this.#switch("@"), onAgain: () => this.#enter(), onAnswer: (invitation, answer) => this.#answer(invitation, answer) });
     const { questions, toasts } = this.notices;
     this.element = el("main.app", { testid: "app" }, el("h1.sr-only", {}, title), questions, this.rooms.element, this.talk.element, this.column.element, this.people.element, toasts);
     // Below what stands above the conversation, such as the banner. On small screens the style sheet gives them another place.
@@ -228,6 +232,12 @@ export class App {
     else location.hash = hash;
   }
 
+  #up(id) {
+    const hash = id ? addressOf(id) : "#/";
+    if (narrow.matches && location.hash !== hash) up(hash);
+    else this.#go(id);
+  }
+
   #route() {
     this.before = null;
     const place = placeAt(location.hash);
@@ -243,7 +253,7 @@ export class App {
   /** Show one message, wherever it is. The address is the room's again: the same link can be followed once more. */
   #jump(room, seq) {
     const { book, talk, notices } = this;
-    history.replaceState(null, "", addressOf(room.id));
+    history.replaceState(history.state, "", addressOf(room.id));
     this.before = { room, place: talk.conversation.place };
     const isHere = () => this.room === room;
     jump(room, seq, { book, talk, notices, isHere, onThread: (parent) => this.#go(room.id, "thread", parent) });
@@ -288,7 +298,7 @@ export class App {
 
   // On a phone the keyboard should not jump up with every room.
   #enter() {
-    this.talk.enter(!touch.matches && !narrow.matches);
+    this.talk.enter(!onPhone());
   }
 
   // What is new goes before the `place` where one was.
@@ -309,7 +319,7 @@ export class App {
   #moved(room) {
     const place = placeAt(location.hash);
     // The user may already have chosen another room: the address changes before its event.
-    if (place?.id === `@${room.partner.id}`) history.replaceState(null, "", addressOf(room.id, place.pane, place.of));
+    if (place?.id === `@${room.partner.id}`) history.replaceState(history.state, "", addressOf(room.id, place.pane, place.of));
     this.#list();
   }
 

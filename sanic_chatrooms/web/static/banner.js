@@ -12,10 +12,10 @@ export class Banner {
   #timer = null;
   #ticker = 0;
 
-  /** `signal`: ends it, where the page goes on without it. */
-  constructor(chat, signal) {
+  /** `signal`: ends it, where the page goes on without it. `name`: begins the test id of a second one. */
+  constructor(chat, signal, name = "") {
     this.chat = chat;
-    this.element = el("div.banner", { role: "status", hidden: true, testid: "banner" });
+    this.element = el("div.banner", { role: "status", hidden: true, testid: `${name}banner` });
     this.tryNow = button(words.connection.tryNow, () => chat.reconnectNow(), { testid: "try-now" });
     chat.on("state", () => this.#follow());
     for (const type of ["online", "offline"]) window.addEventListener(type, () => this.#follow(), { signal });

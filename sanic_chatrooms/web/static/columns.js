@@ -7,6 +7,8 @@ const HIDDEN = "chatrooms people hidden"; // by the user's choice in this browse
 
 export const narrow = media("(max-width: 719.98px)");
 export const touch = media("(pointer: coarse)");
+/** Whether a keyboard on the screen could take its place: then no field gets the focus by itself. */
+export const onPhone = () => touch.matches || narrow.matches;
 const tight = media("(max-width: 979.98px)");
 
 export class Columns {
@@ -47,7 +49,9 @@ export class Columns {
       this.shown = !hidden;
       return hidden ? kept.set(HIDDEN, "yes") : kept.remove(HIDDEN);
     }
+    const focus = () => (hide || (hidden && !narrow.matches) ? talk.people : people.back).focus();
     // On a phone, the pane appears after the address has changed.
-    setTimeout(() => (hide || (hidden && !narrow.matches) ? talk.people : people.back).focus());
+    if (narrow.matches) addEventListener("hashchange", focus, { once: true });
+    else setTimeout(focus);
   }
 }

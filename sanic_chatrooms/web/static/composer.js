@@ -35,7 +35,7 @@ export class Composer {
   // What Enter does is the user's choice.
   #explain() {
     const how = touch.matches ? "touch" : (chosen("chatEnter") ?? "send");
-    this.element.lastChild.textContent = `${words.composer.help[how]} ${words.composer.upEdits}`;
+    this.element.lastChild.textContent = words.composer.help[how];
   }
 
   /** Say `why` nothing can be written here, or with "" nothing; `hide`: also without a reason there is no field. Returns whether that took the focus. */

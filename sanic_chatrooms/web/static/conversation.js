@@ -1,12 +1,12 @@
 // The conversation. New rows never move the text that somebody is reading.
 
-import { onLongPress } from "./act-sheet.js";
 import { namesOf } from "./attachments.js";
 import { el, fill, focusBeside, icon } from "./dom.js";
 import { rightsOver } from "./edits.js";
 import { excerpt } from "./format.js";
 import { endOf, grow } from "./growing.js";
 import { KeyedList, walkable } from "./keyed.js";
+import { onLongPress } from "./long-press.js";
 import { equip, rowElement } from "./message-row.js";
 import { calm, plainText } from "./richtext.js";
 import { linesOf, rowsOf } from "./rows.js";
@@ -36,12 +36,13 @@ export class Conversation {
     this.element = el("div.log-frame", {}, this.log, this.toEnd, this.heard);
     this.list = new KeyedList(this.rows, (row) => rowElement(row, context, this.list.get(row.key)));
     for (const type of ["pointerover", "focusin"]) this.rows.addEventListener(type, ({ target }) => equip(target.closest(".msg")));
-    onLongPress(this.rows, (target) => this.#press(target.closest(".msg")));
+    // Links, buttons and what can be selected have a meaning of their own.
+    onLongPress(this.rows, (target) => this.#press(target.closest(".msg")), (target) => !target.closest("a, button:not(.author), textarea, pre"));
     this.log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     walkable(this.log, ".msg");
-    const sizes = new ResizeObserver(() => this.#stick());
-    sizes.observe(this.inner);
-    sizes.observe(this.log);
+    this.sizes = new ResizeObserver(() => this.#stick());
+    this.sizes.observe(this.inner);
+    this.sizes.observe(this.log);
   }
 
   // On a touch screen: what can be done with this message.
@@ -67,6 +68,10 @@ export class Conversation {
     fill(this.heard);
     fill(this.top);
     this.update();
+    // Anew, because the guessed heights may turn out to be, in all, what others were before.
+    this.sizes.unobserve(this.inner);
+    this.sizes.observe(this.inner);
+    this.#button();
     if (target) return this.#reach(target);
     if (left) this.context.onLost();
     const line = this.list.get("new");

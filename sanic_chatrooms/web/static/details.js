@@ -32,7 +32,7 @@ function content(it, close) {
   const draw = (about) => (it.at ? pins(it, about, jump) : whole(it, about, close, jump));
   return [
     el("div.search-head", {},
-      el("h2.grow.title", {}, it.at ? words.pins.label : [room.visibility === "private" && lock(), el("bdi.cut", {}, room.name)]),
+      el("h2.grow.title", {}, it.at ? words.pins.label : [room.visibility === "private" && lock(), el("bdi", {}, room.name)]),
       iconButton("close", words.details.close, { onclick: () => close(), autofocus: true, testid: "details-close" })),
     part(chat, load, draw, { class: "details", testid: "details-body" }),
   ];

@@ -1,5 +1,6 @@
 // Modal dialogs. The browser's <dialog> keeps the focus inside and restores it afterwards.
 
+import { covers } from "./back.js";
 import { button, composing, el, focusBeside, iconButton } from "./dom.js";
 import { sentence } from "./reasons.js";
 import { words } from "./words.js";
@@ -9,12 +10,14 @@ export function openDialog(heading, content, { into = document.body, ...props } 
   return new Promise((resolve) => {
     let result;
     const dialog = el("dialog.dialog", { "aria-label": heading, ...props, onclose: () => {
+      uncover();
       takeAway(dialog);
       resolve(result);
     } }, content((value) => {
       result = value;
       dialog.close();
     }));
+    const uncover = covers(() => dialog.close());
     into.append(dialog);
     dialog.showModal();
   });

@@ -1,9 +1,9 @@
 // Emoji to choose from, by finger, mouse or keys, and found by their names. Any other one can be typed. Loaded for the first reaction.
 
-import { byTouch } from "./act-sheet.js";
 import { light, openDialog } from "./dialogs.js";
 import { composing, el, fill } from "./dom.js";
 import { kept } from "./kept.js";
+import { byTouch } from "./long-press.js";
 import { emojiNames } from "./reactions.js";
 import { words } from "./words.js";
 

@@ -1,6 +1,6 @@
 // One row of the conversation as an element.
 
-import { actSheet, byTouch } from "./act-sheet.js";
+import { actSheet } from "./act-sheet.js";
 import { attachments } from "./attachments.js";
 import { avatar } from "./avatar.js";
 import { el, iconButton } from "./dom.js";
@@ -9,6 +9,7 @@ import { foldable, isFolded, LINES } from "./folding.js";
 import { digitsOf, fullTimeOf, timeOf } from "./format.js";
 import { endOf, growingText, textThatEnded, writingSign } from "./growing.js";
 import { held } from "./held.js";
+import { byTouch } from "./long-press.js";
 import { isTo, marked, mentionsOf } from "./mentions.js";
 import { pinSign } from "./pinning.js";
 import { reactionRow } from "./reactions.js";

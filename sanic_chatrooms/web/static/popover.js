@@ -1,16 +1,19 @@
 // A button that opens a menu or a list beside it. Esc and a press elsewhere close it.
 
+import { covers } from "./back.js";
 import { el } from "./dom.js";
 import { walkable } from "./keyed.js";
 
 /** `build(close)` creates the content each time it opens. */
 export function popover(trigger, build, role = "menu") {
   let box = null;
+  let uncover = null;
   const close = () => {
     const gone = box;
     // First, because removing it moves the focus, which would close it again.
     box = null;
     gone?.remove();
+    uncover?.();
     trigger.setAttribute("aria-expanded", "false");
   };
   const closeHere = () => {
@@ -21,6 +24,7 @@ export function popover(trigger, build, role = "menu") {
     box = el("div.menu", { role, "aria-label": trigger.title, tabindex: -1 }, build(closeHere));
     walkable(box, "button");
     anchor.append(box);
+    uncover = covers(closeHere);
     trigger.setAttribute("aria-expanded", "true");
     (box.querySelector("button") ?? box).focus();
   };

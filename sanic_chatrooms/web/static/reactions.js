@@ -2,6 +2,7 @@
 
 import { el, fill, icon } from "./dom.js";
 import { listedNodes, number } from "./language.js";
+import { onLongPress } from "./long-press.js";
 import { sentence } from "./reasons.js";
 import { calm } from "./richtext.js";
 import { words } from "./words.js";
@@ -92,7 +93,7 @@ function chipElement({ emoji, count, me, pending }, item, { onReact, reactors })
 
 let shown = null; // at most one tip
 
-// On hover, on focus, and as long as a finger rests on it.
+// On hover, on focus, and after a finger has rested on it, until the next press.
 function explained(chip, ask) {
   let timer = 0;
   const hide = () => {
@@ -103,10 +104,13 @@ function explained(chip, ask) {
     clearTimeout(timer);
     showTip(chip, ask);
   };
+  const byMouse = (act) => ({ pointerType }) => pointerType !== "touch" && act();
   const rest = () => {
     timer = setTimeout(show, REST);
   };
-  return el("span.chip-place", { onpointerenter: rest, onpointerleave: hide, onfocusin: show, onfocusout: hide, onkeydown: ({ key }) => key === "Escape" && hide() }, chip);
+  const place = el("span.chip-place", { onpointerenter: byMouse(rest), onpointerleave: byMouse(hide), onfocusin: show, onfocusout: hide, onkeydown: ({ key }) => key === "Escape" && hide() }, chip);
+  onLongPress(place, () => (show(), addEventListener("pointerdown", hide, { once: true })));
+  return place;
 }
 
 function hideTip() {

@@ -11,10 +11,10 @@ const INVITATIONS = 2; // that are shown at first
 
 export class RoomsPane {
   /**
-   * `bell` is in the head, `footer` below the list. `onWrite`: to somebody. `onAgain`: the open room was chosen again, which does not change the address.
+   * `bell` is in the head, `banner` below it, `footer` below the list. `onWrite`: to somebody. `onAgain`: the open room was chosen again, which does not change the address.
    * `onAnswer(invitation, "accept" | "decline")`.
    */
-  constructor({ title, bell, footer, onCreate, onSwitch, onWrite, onAgain, onAnswer }) {
+  constructor({ title, bell, banner, footer, onCreate, onSwitch, onWrite, onAgain, onAnswer }) {
     const [rooms, directs, invited] = [el("div"), el("div"), el("div")];
     this.invitedHead = el("h2.section", {}, words.rooms.invitations);
     this.moreInvited = el("button.line", { testid: "more-invitations", onclick: () => this.#showAll() });
@@ -26,7 +26,7 @@ export class RoomsPane {
     walkable(scroll, ".line:not([hidden])");
     scroll.addEventListener("click", ({ target }) => target.closest("[aria-current]") && onAgain());
     const search = iconButton("compass", words.rooms.switch, { onclick: onSwitch, testid: "open-switcher" });
-    this.element = el("nav.rooms-pane", { "aria-label": words.rooms.label }, el("div.pane-head", {}, el("p.pane-title.grow.cut", {}, title), search, bell), scroll, footer);
+    this.element = el("nav.rooms-pane", { "aria-label": words.rooms.label }, el("div.pane-head", {}, el("p.pane-title.grow.cut", {}, title), search, bell), banner, scroll, footer);
     this.invited = new KeyedList(invited, (row) => invitationCard(row.invitation, onAnswer));
     this.rooms = new KeyedList(rooms, roomLine);
     this.directs = new KeyedList(directs, roomLine);
@@ -101,7 +101,7 @@ function invitationCard(invitation, onAnswer) {
 /** The user's name, with a menu. */
 export class Me {
   constructor(menu) {
-    this.who = el("div.who.grow", { testid: "me" });
+    this.who = el("div.who.grow", { testid: "me", onclick: () => menu.firstChild.click() });
     this.element = el("div.me", {}, this.who, menu);
   }
 

@@ -2,6 +2,7 @@
 
 import { addressOf } from "./address.js";
 import { Banner } from "./banner.js";
+import { onPhone } from "./columns.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { button, composing, el, icon, iconButton } from "./dom.js";
@@ -28,6 +29,7 @@ export class TalkPane {
     this.mark = el("span.mark", { testid: "room-mark" });
     this.here = el("span");
     this.menu = menu;
+    menu?.classList.add("apps");
     this.topic = topic !== undefined && el("p.topic.cut", { "data-field": "topic", testid: "topic" }, topic);
     this.back = iconButton("back", words.room.back, { class: "back", testid: "back", onclick: acts.onBack });
     this.news = el("span.badge", { hidden: true, testid: "elsewhere" });
@@ -42,7 +44,7 @@ export class TalkPane {
       onOlder: () => acts.onOlder(this.room),
       onNewer: () => acts.onNewer(this.room),
       onNewest: () => acts.onNewest(this.room),
-      onLost: () => this.composer.focus(),
+      onLost: () => this.enter(!onPhone()),
       onRewrite: (item) => chat.discard(item.key) && this.composer.takeBack(item.text),
     });
     this.composer = new Composer({

@@ -36,7 +36,7 @@ export class ThreadColumn {
       this.pane ??= this.#made(ThreadPane);
       this.pane.open(thread);
       if (this.pane.conversation.marked) return; // it has the focus
-      if (!this.acts.mayFocus() || !this.pane.composer.focus()) this.pane.name.focus();
+      this.pane.enter();
     });
   }
 

@@ -17,7 +17,7 @@ export class ThreadPane {
   /** `acts`: as for TalkPane, and `onClose()`, `onReply(thread, text, more)`, `onOlderReplies(thread)`, `onReload(thread)`. */
   constructor(chat, acts) {
     Object.assign(this, { chat, acts });
-    const rows = { ...rowActs(chat, acts, () => this.thread.room), onThread: null, unfolded: new Set(), onEnd: () => {}, onOlder: () => acts.onOlderReplies(this.thread), onLost: () => this.composer.focus(), onRewrite: (item) => chat.discard(item.key) && this.composer.takeBack(item.text) };
+    const rows = { ...rowActs(chat, acts, () => this.thread.room), onThread: null, unfolded: new Set(), onEnd: () => {}, onOlder: () => acts.onOlderReplies(this.thread), onLost: () => this.enter(), onRewrite: (item) => chat.discard(item.key) && this.composer.takeBack(item.text) };
     this.conversation = new Conversation(rows, "thread-");
     this.conversation.log.setAttribute("aria-label", words.thread.replies);
     const parent = el("div.thread-parent", { testid: "thread-parent" });
@@ -49,6 +49,11 @@ export class ThreadPane {
     this.element.hidden = false;
     this.update();
     this.conversation.needOlder();
+  }
+
+  /** Move the focus to where one writes, or to the name. */
+  enter() {
+    if (!this.acts.mayFocus() || !this.composer.focus()) this.name.focus();
   }
 
   #send(text, more) {

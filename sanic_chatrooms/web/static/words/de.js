@@ -169,7 +169,7 @@ export const words = ({ counted, listed, number }) => ({
 
   create: {
     whoEnters: "Wer eintreten kann",
-    members: "Nur Mitglieder",
+    members: "Nur Mitglieder (privat)",
     yes: "Anlegen",
     taken: "Einen Raum mit diesem Namen gibt es schon. Wähle einen anderen.",
   },
@@ -245,11 +245,10 @@ export const words = ({ counted, listed, number }) => ({
     send: "Nachricht senden",
     formatting: "Formatierung",
     help: {
-      send: "Die Eingabetaste sendet, mit der Umschalttaste beginnt sie eine neue Zeile.",
-      line: "Die Eingabetaste beginnt eine neue Zeile, mit der Steuerungstaste sendet sie.",
+      send: "Die Eingabetaste sendet, mit der Umschalttaste beginnt sie eine neue Zeile. Pfeil nach oben ändert deine letzte Nachricht.",
+      line: "Die Eingabetaste beginnt eine neue Zeile, mit der Steuerungstaste sendet sie. Pfeil nach oben ändert deine letzte Nachricht.",
       touch: "Der Knopf sendet, die Eingabetaste beginnt eine neue Zeile.",
     },
-    upEdits: "Pfeil nach oben ändert deine letzte Nachricht.",
     typing: (names, count) => `${listed(names)} ${count === 1 ? "schreibt" : "schreiben"} …`,
     files: "Dateien sind noch unterwegs",
     tooLong: (count) => counted(count, { one: "# Zeichen zu viel", other: "# Zeichen zu viel" }),
@@ -364,7 +363,7 @@ export const words = ({ counted, listed, number }) => ({
   pins: {
     label: "Angepinnte Nachrichten",
     none: "Nichts ist angepinnt.",
-    noneYet: "Nichts ist angepinnt. Die Knöpfe neben einer Nachricht pinnen sie an.",
+    noneYet: "Nichts ist angepinnt. „Nachricht anpinnen“ steht bei den Aktionen jeder Nachricht.",
     more: "Weitere angepinnte Nachrichten",
     lacking: "Dieser Server kennt keine angepinnten Nachrichten.",
     by: (name) => ["angepinnt von ", name],

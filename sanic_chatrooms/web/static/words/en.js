@@ -173,7 +173,7 @@ export const words = ({ counted, listed, number }) => ({
 
   create: {
     whoEnters: "Who can enter",
-    members: "Only members",
+    members: "Only members (private)",
     yes: "Create",
     taken: "There is a room of this name already. Choose another one.",
   },
@@ -249,11 +249,10 @@ export const words = ({ counted, listed, number }) => ({
     send: "Send message",
     formatting: "Formatting",
     help: {
-      send: "Enter sends, Shift and Enter begins a new line.",
-      line: "Control and Enter sends, Enter begins a new line.",
+      send: "Enter sends, Shift and Enter begins a new line. Up arrow edits your last message.",
+      line: "Control and Enter sends, Enter begins a new line. Up arrow edits your last message.",
       touch: "The button sends, Enter begins a new line.",
     },
-    upEdits: "Up arrow edits your last message.",
     typing: (names, count) => `${listed(names)} ${count === 1 ? "is" : "are"} typing…`,
     files: "Files are still on their way",
     tooLong: (count) => counted(count, { one: "# character too many", other: "# characters too many" }),
@@ -368,7 +367,7 @@ export const words = ({ counted, listed, number }) => ({
   pins: {
     label: "Pinned messages",
     none: "Nothing is pinned.",
-    noneYet: "Nothing is pinned. Pin a message by the buttons beside it.",
+    noneYet: "Nothing is pinned. “Pin message” is among the actions of each message.",
     more: "More pinned messages",
     lacking: "This server has no pinned messages.",
     by: (name) => ["pinned by ", name],
