@@ -168,3 +168,15 @@ async def test_a_small_head_has_room_for_the_name_and_the_rooms_tell_of_the_conn
     await expect(page.get_by_test_id("rooms-banner")).to_contain_text("You are offline")
     await page.get_by_test_id("me").tap()  # all of the line opens the menu
     await expect(page.get_by_role("menu", name="You")).to_be_visible()
+
+
+async def test_a_long_text_leaves_the_button_in_sight_above_a_keyboard(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    page = await new_page(**PHONE)
+    await enter(page, "Ada")
+    for size in ((390, 450), (844, 190)):  # what the keyboard leaves, upright and lying
+        await page.set_viewport_size({"width": size[0], "height": size[1]})
+        await composer(page).fill("\n".join("one more line" for _ in range(9)))
+        await expect(page.get_by_test_id("send")).to_be_in_viewport(ratio=1)
