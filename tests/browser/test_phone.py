@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -180,3 +181,17 @@ async def test_a_long_text_leaves_the_button_in_sight_above_a_keyboard(
         await page.set_viewport_size({"width": size[0], "height": size[1]})
         await composer(page).fill("\n".join("one more line" for _ in range(9)))
         await expect(page.get_by_test_id("send")).to_be_in_viewport(ratio=1)
+
+
+async def test_on_a_phone_lying_down_the_way_back_closes_the_people(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    page = await new_page(**{**PHONE, "viewport": {"width": 844, "height": 390}})
+    await enter(page, "Ada")
+    for _ in range(2):
+        await page.get_by_test_id("toggle-people").tap()
+        await expect(page.get_by_test_id("people")).to_be_visible()
+        await page.go_back()
+        await expect(page.get_by_test_id("people")).to_be_hidden()
+        await expect(page).to_have_url(re.compile("#/general$"))

@@ -93,8 +93,7 @@ export class App {
       onPin: (room, item) => parts.attempt(() => chat.pin(room.id, item.id, !item.pinned)),
       onThread: (room, item) => this.#go(room.id, "thread", item.id),
       onEnd: () => this.#seen(),
-      // On a phone the head has no room for a menu of the app.
-      roomMenu: () => [...parts.roomMenu(), ...((narrow.matches && menu?.entries(chat)) || [])],
+      roomMenu: () => [...parts.roomMenu(), ...((narrow.matches && menu?.entries(chat)) || [])], // a small head has no room for both
       files: options.files,
     };
     this.talk = new TalkPane(chat, acts, topic, appMenu, menuButton(iconButton("more", words.people.menu, { testid: "room-menu" }), acts.roomMenu));
@@ -233,9 +232,7 @@ export class App {
   }
 
   #up(id) {
-    const hash = id ? addressOf(id) : "#/";
-    if (narrow.matches && location.hash !== hash) up(hash);
-    else this.#go(id);
+    if (!up(id ? addressOf(id) : "#/")) this.#go(id);
   }
 
   #route() {

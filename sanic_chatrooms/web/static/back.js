@@ -1,9 +1,10 @@
 // The way back of a phone closes what is over the page before it leaves the page. A place in the history stands for what is open; it stays when
 // that closes otherwise, and the way back then skips it.
 
-import { onPhone } from "./columns.js";
+import { narrow, onPhone } from "./columns.js";
+import { above } from "./dom.js";
 
-let open = null; // closes each thing that is over the page, the last one first; null where the history is not ours
+let open = []; // closes each thing that is over the page, the last one first
 let seen;
 
 const over = () => history.state?.over ?? 0; // how many things the place in the history stands for
@@ -11,7 +12,7 @@ const look = () => (seen = { over: over(), href: location.href });
 
 /** Take care of the history of this page: call it once, before others listen to the address. */
 export function keepHistory() {
-  open = [];
+  above.opens = covers;
   note({});
   addEventListener("popstate", moved);
   addEventListener("hashchange", came);
@@ -27,9 +28,9 @@ function note(state) {
   look();
 }
 
-/** Something is over the page now; the way back calls `close`. Returns what to call once it is closed. */
-export function covers(close) {
-  if (!open || !onPhone()) return () => {};
+// See `above`.
+function covers(close) {
+  if (!onPhone()) return () => {};
   if (over() <= open.length) history.pushState({ ...history.state, over: open.length + 1 }, "");
   open.push(close);
   look();
@@ -47,8 +48,10 @@ function moved(event) {
   while (open.length > now.over) open.pop()();
 }
 
-/** Up to this address: back, if one came from there, so that the way back does not lead down again. */
+/** Up to this address where there is one pane at a time: back, if one came from there, so that the way back does not lead down again. Returns whether it goes there. */
 export function up(hash) {
+  if (!narrow.matches || location.hash === hash) return false;
   if (history.state?.from === hash) history.go(-1 - over());
   else location.replace(hash);
+  return true;
 }

@@ -1,6 +1,6 @@
 // What stands beside the conversation: the people or a thread. On a phone there is one pane at a time.
 
-import { media } from "./dom.js";
+import { above, media } from "./dom.js";
 import { kept } from "./kept.js";
 
 const HIDDEN = "chatrooms people hidden"; // by the user's choice in this browser
@@ -13,6 +13,7 @@ const tight = media("(max-width: 979.98px)");
 
 export class Columns {
   #hadPeople = false;
+  #uncover;
 
   /** `shown`: whether the people are shown where there is room. `go(pane)`: to another pane of the room. */
   constructor(element, talk, people, column, shown, go) {
@@ -49,6 +50,7 @@ export class Columns {
       this.shown = !hidden;
       return hidden ? kept.set(HIDDEN, "yes") : kept.remove(HIDDEN);
     }
+    if (!narrow.matches) this.#uncover = hidden ? this.#uncover?.() : above.opens(() => this.toggle(true));
     const focus = () => (hide || (hidden && !narrow.matches) ? talk.people : people.back).focus();
     // On a phone, the pane appears after the address has changed.
     if (narrow.matches) addEventListener("hashchange", focus, { once: true });

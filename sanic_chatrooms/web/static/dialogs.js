@@ -1,7 +1,6 @@
 // Modal dialogs. The browser's <dialog> keeps the focus inside and restores it afterwards.
 
-import { covers } from "./back.js";
-import { button, composing, el, focusBeside, iconButton } from "./dom.js";
+import { above, button, composing, el, focusBeside, iconButton } from "./dom.js";
 import { sentence } from "./reasons.js";
 import { words } from "./words.js";
 
@@ -17,7 +16,7 @@ export function openDialog(heading, content, { into = document.body, ...props } 
       result = value;
       dialog.close();
     }));
-    const uncover = covers(() => dialog.close());
+    const uncover = above.opens(() => dialog.close());
     into.append(dialog);
     dialog.showModal();
   });

@@ -35,6 +35,9 @@ export const ICONS = {
   bolt: "M13 3L5 13.5h6L10 21l9-11h-6.5z",
 };
 
+/** `opens(close)` is told of what is over the page now, and returns what to call once it is closed. Where the history is ours, back.js takes its place. */
+export const above = { opens: () => () => {} };
+
 /** An element: `el("p.hint", { onclick: fn }, "text", [children])`. Classes that depend on something are the prop `class`. False, null and undefined are skipped. */
 export function el(name, props = {}, ...children) {
   const [tag, ...classes] = name.split(".");

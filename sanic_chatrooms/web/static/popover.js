@@ -1,7 +1,6 @@
 // A button that opens a menu or a list beside it. Esc and a press elsewhere close it.
 
-import { covers } from "./back.js";
-import { el } from "./dom.js";
+import { above, el } from "./dom.js";
 import { walkable } from "./keyed.js";
 
 /** `build(close)` creates the content each time it opens. */
@@ -24,7 +23,7 @@ export function popover(trigger, build, role = "menu") {
     box = el("div.menu", { role, "aria-label": trigger.title, tabindex: -1 }, build(closeHere));
     walkable(box, "button");
     anchor.append(box);
-    uncover = covers(closeHere);
+    uncover = above.opens(closeHere);
     trigger.setAttribute("aria-expanded", "true");
     (box.querySelector("button") ?? box).focus();
   };
