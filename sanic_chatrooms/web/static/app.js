@@ -51,9 +51,7 @@ export class App {
     this.columns = new Columns(this.element, this.talk, this.people, this.column, options.people !== false, (pane) => (pane ? this.#go(this.room.id, pane) : this.#up(this.room.id)));
     listenToPushes(chat, this.notices);
     tellOfMentions(chat, this.book, this.notices, (message) => this.#sees(message));
-    keepHistory();
-    window.addEventListener("hashchange", () => this.#route());
-    window.addEventListener("popstate", () => this.#goBack());
+    keepHistory(() => this.#route(), () => this.#goBack());
     listenToKeys({ next: (step) => this.#next(step), onSwitch: () => this.#switch(), onSearch: () => this.parts.search(), onHelp: () => this.attention.help() });
     document.addEventListener("visibilitychange", () => this.#looking());
     window.addEventListener("beforeunload", (event) => this.#leaving(event));

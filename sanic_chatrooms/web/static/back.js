@@ -10,16 +10,15 @@ let seen;
 const over = () => history.state?.over ?? 0; // how many things the place in the history stands for
 const look = () => (seen = { over: over(), href: location.href });
 
-/** Take care of the history of this page: call it once, before others listen to the address. */
-export function keepHistory() {
+/** Take care of the history of this page. `onAddress()`: the address is another one; `onMoved()`: the place in the history is. */
+export function keepHistory(onAddress, onMoved) {
   above.opens = covers;
   note({});
-  addEventListener("popstate", moved);
-  addEventListener("hashchange", came);
-}
-
-function came({ oldURL }) {
-  note({ from: new URL(oldURL).hash || "#/" });
+  addEventListener("popstate", () => uncovers() || onMoved());
+  addEventListener("hashchange", ({ oldURL }) => {
+    note({ from: new URL(oldURL).hash || "#/" });
+    onAddress();
+  });
 }
 
 // A place without a state is a new one.
@@ -39,13 +38,14 @@ function covers(close) {
   };
 }
 
-function moved(event) {
+// Whether the way led from a place that stands for what is open.
+function uncovers() {
   const before = seen;
   const now = look();
-  if (now.href !== before.href || now.over >= before.over) return;
-  event.stopImmediatePropagation();
+  if (now.href !== before.href || now.over >= before.over) return false;
   if (open.length <= now.over) history.back();
   while (open.length > now.over) open.pop()();
+  return true;
 }
 
 /** Up to this address where there is one pane at a time: back, if one came from there, so that the way back does not lead down again. Returns whether it goes there. */
