@@ -31,6 +31,7 @@ __all__ = [
     "PUBLISH_SECONDS",
     "RATE_ACCOUNTS",
     "RATE_REFUSALS",
+    "RECEIVED_BYTES",
     "REFUSED",
     "REPAIRED",
     "RESETS",
@@ -58,6 +59,7 @@ CLOSED = Counter(
 CUT = Counter("cut_connections_total", "Connections of guests that were closed because they read nothing.")
 UNREAD_BYTES = Gauge("unread_bytes", "Bytes that wait to be read by connections where nobody has signed in.")
 REFUSED = Counter("refused_handshakes_total", "Handshakes that were refused, by the error's code.", ("code",))
+RECEIVED_BYTES = Counter("received_bytes_total", "Bytes that came over WebSockets, decrypted.")
 HEARTBEAT_SECONDS = Histogram("heartbeat_seconds", "From a ping to its pong.", _SECONDS)
 COMMANDS = Counter(
     "commands_total",

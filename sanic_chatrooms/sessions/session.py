@@ -24,7 +24,7 @@ from ..errors import (
 from ..models import Handshake, User
 from ..observe.ids import ids
 from ..observe.instruments import CLOSED, HEARTBEAT_SECONDS
-from ..observe.meter import Meter
+from ..observe.meter import Meter, Tally
 from ..support.ids import new_id
 from ..wire import codes
 from ..wire.codes import CloseCode
@@ -71,6 +71,10 @@ class Dispatcher(Protocol):
     @property
     def meter(self) -> Meter:
         """Takes counts and measurements."""
+
+    @property
+    def received(self) -> Tally:
+        """Counts the bytes that came."""
 
     def count(self, type: str, result: str) -> None:
         """A command was answered: `ok`, or with this error code."""

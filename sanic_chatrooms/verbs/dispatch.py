@@ -53,7 +53,7 @@ class Commands:
 
     def __init__(self, core: Core, *, own: Mapping[str, AppCommand], chat: Any, app: Any) -> None:
         self._core = core
-        self.meter = core.meter
+        self.meter, self.received = core.meter, core.received
         self._chain = chain = core.chain
         self._chat = chat
         self._app = app

@@ -29,7 +29,7 @@ from tests.support.client import Client
 from tests.support.fixtures import Connect, Live
 from tests.support.server import LiveServer, new_app
 from tests.support.valkey import running
-from tests.support.wire import SECRET, mount, token
+from tests.support.wire import SECRET, masked, mount, token, write
 
 App = Sanic[Any, Any]
 WITHIN = 20.0
@@ -229,6 +229,20 @@ async def test_too_much_is_refused(stage: Stage) -> None:
         limit="message",
         whose="user",
     )
+
+
+@shows("received_bytes_total")
+async def test_bytes_come_also_more_at_once_than_is_read_in_a_turn(stage: Stage) -> None:
+    await stage.serve()
+    ada = await stage.come()
+    ping = masked(0x1, b'{"type":"ping"}')
+    before = await stage.value("received_bytes_total")
+
+    write(ada, ping * 200)
+    for _ in range(200):
+        await ada.expect("pong")
+
+    assert await stage.value("received_bytes_total") - before == len(ping) * 200
 
 
 # ---- rooms ----

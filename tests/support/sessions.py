@@ -10,7 +10,7 @@ from typing import Any
 from sanic_chatrooms.access.policy import RoomPolicy
 from sanic_chatrooms.config.load import load
 from sanic_chatrooms.models import Handshake
-from sanic_chatrooms.observe.meter import Meter
+from sanic_chatrooms.observe.meter import Meter, Tally
 from sanic_chatrooms.sessions.queue import QUEUE_LIMIT
 from sanic_chatrooms.sessions.route import Route
 from sanic_chatrooms.sessions.session import Session, State
@@ -30,6 +30,7 @@ class Carrier:
         self.ended: list[str] = []
         self.then: Callable[[Session], Awaitable[None] | None] | None = None
         self.meter: Meter = RecordingMeter()
+        self.received = Tally()
         self.counted: list[tuple[str, str]] = []
 
     def count(self, type: str, result: str) -> None:

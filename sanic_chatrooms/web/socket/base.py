@@ -138,6 +138,7 @@ class SanicConnection(ABC):
         assert session is not None
         if data:
             session.liveness.heard_at = time.monotonic()
+            session.dispatcher.received.count += len(data)
         answered = session.answered
         try:
             if len(data) <= SLICE or self._closing:
@@ -152,6 +153,7 @@ class SanicConnection(ABC):
             )
             session.close(CloseCode.SERVER_ERROR)
         if self._later:
+            session.dispatcher.received.count -= len(self._later)  # it is counted when its turn comes
             self._pause_reading()
             if session.answered - answered >= ANSWERS:
                 self._loop.call_later(REST, self._read_on)

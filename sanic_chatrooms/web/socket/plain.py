@@ -155,6 +155,7 @@ class PlainConnection:
             session.close(CloseCode.BINARY)
             return
         data = message.encode()
+        session.dispatcher.received.count += len(data)
         if len(data) > self._max_size:  # Sanic refuses it, where it lets itself be told the limit
             session.close(CloseCode.TOO_BIG)
             return
