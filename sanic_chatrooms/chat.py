@@ -35,7 +35,7 @@ from .live.presence import Occupancy
 from .live.streams import Streams
 from .live.typing import Typists
 from .models import Scope
-from .observe.instruments import COMMANDS, CONNECTIONS, OK, RECEIVED_BYTES, STREAMS, WORKERS
+from .observe.instruments import COMMANDS, CONNECTIONS, OK, STREAMS, WORKERS
 from .observe.meter import SILENT, Meter
 from .parts import parts_of
 from .presence.base import Presence
@@ -271,7 +271,6 @@ class Chat:
             past=Past(self.store, self.streams.show),
             meter=self.meter,
             said=self.meter.tally(COMMANDS, "message", OK),
-            received=self.meter.tally(RECEIVED_BYTES),
             index=index_of(self.settings, self.backends.store),
         )
 

@@ -69,8 +69,6 @@ class Core(msgspec.Struct, kw_only=True):
     meter: Meter
     said: Tally
     """Messages that were stored, for the metrics."""
-    received: Tally
-    """Bytes that came over WebSockets."""
     places: dict[str, int] = msgspec.field(default_factory=dict)
     """By room: how many more members it takes before they are counted again (`capacity`)."""
     index: SearchIndex | None = None

@@ -24,7 +24,7 @@ from ..hooks.declaring import check_object
 from ..hooks.middleware import Context, Handler
 from ..live.presence import ANYWHERE
 from ..models import Appended, Handshake, Sender, User
-from ..observe.instruments import COMMANDS, OK
+from ..observe.instruments import COMMANDS, OK, RECEIVED_BYTES
 from ..sessions.connection import Connection
 from ..sessions.route import Route
 from ..sessions.session import Session, log_failure
@@ -53,7 +53,7 @@ class Commands:
 
     def __init__(self, core: Core, *, own: Mapping[str, AppCommand], chat: Any, app: Any) -> None:
         self._core = core
-        self.meter, self.received = core.meter, core.received
+        self.meter, self.received = core.meter, core.meter.tally(RECEIVED_BYTES)
         self._chain = chain = core.chain
         self._chat = chat
         self._app = app
