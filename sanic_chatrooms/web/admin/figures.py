@@ -46,7 +46,7 @@ class Figures(About):
 
     connections: int
     rooms: int
-    """Rooms that it is subscribed to, users' own included."""
+    """Rooms that it is subscribed to, as the gauge counts them."""
     streams: int
     waiting: int
     """Drafts and envelopes that wait for the store and the broker."""

@@ -140,7 +140,7 @@ async def test_messages_and_their_deliveries_are_counted() -> None:
         assert meter.value(COMMANDS, "message", "ok") == 3
         assert meter.value(DELIVERIES) - events == 3 * 2
         assert meter.value(DELIVERED_BYTES) - size > 3 * 2 * len('"payload":{"text":"hi"}')
-        assert meter.value(ROOMS) == 4  # this one, those of the two, and the room of everybody
+        assert meter.value(ROOMS) == 2  # this one, and the room of everybody
 
 
 async def test_a_pong_tells_how_long_the_way_is() -> None:
