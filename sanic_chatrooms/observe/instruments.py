@@ -81,7 +81,10 @@ RATE_ACCOUNTS = Gauge("rate_accounts", "Users and addresses whose limits this wo
 
 # ---- rooms ----
 
-ROOMS = Gauge("rooms", "Rooms that workers are subscribed to: once for each worker. Users' own are among them, unless one worker is alone with its memory.")
+ROOMS = Gauge(
+    "rooms",
+    "Rooms that workers are subscribed to: once for each worker. Users' own are among them, unless one worker is alone with its memory.",
+)
 STREAMS = Gauge("streams", "Messages that are being written piece by piece.")
 DELIVERIES = Counter("deliveries_total", "Events of rooms that were written to connections.")
 DELIVERED_BYTES = Counter("delivered_bytes_total", "Bytes of these.")
