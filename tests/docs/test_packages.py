@@ -76,7 +76,8 @@ def _imported(tree: ast.Module) -> Iterator[str]:
 def named(page: Path) -> set[str]:
     """What a reader has who typed every `pip install` of the page, in an environment with our package."""
     lines = re.findall(r"pip install ([^`\n#]+)", page.read_text())
-    words = [word for line in lines for word in shlex.split(line) if "/" not in word]
+    words = [re.sub(r".*/sanic_chatrooms\b", OURS, word) for line in lines for word in shlex.split(line)]
+    words = [word for word in words if "/" not in word]
     return closure(OURS, *words)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from sanic import Request, Sanic, Websocket
@@ -32,6 +33,7 @@ class EchoSession:
         self.connection = connection
         self.user = User("echo", "Echo")
         self.liveness = Liveness(1e9, 1e9)
+        self.dispatcher = SimpleNamespace(received=SimpleNamespace(count=0))
         self.answered = 0
         self.closed = False
         self.authenticated = True
