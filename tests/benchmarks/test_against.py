@@ -10,9 +10,11 @@ import pytest
 from benchmarks.against import Comparison, compare
 from benchmarks.tools import HERE, Missing, unpacked
 from tests.benchmarks.test_benchmarks import needs_a_compiler
+from tests.support.thorough import only_thorough
 
 
 @needs_a_compiler
+@only_thorough
 def test_one_short_round_compares_a_tree_with_itself() -> None:
     lines: list[str] = []
 

@@ -10,6 +10,7 @@ import pytest
 from sanic_chatrooms.config.backends import make_store
 from sanic_chatrooms.stores.sql.store import SQLStore
 from tests.support.access_play import SharedMemory, play
+from tests.support.thorough import only_thorough
 from tests.support.valkey import ValkeyServer, running
 
 
@@ -29,6 +30,7 @@ async def test_everybody_sees_what_the_oracle_says_over_sqlite(tmp_path: Path) -
     await play(lambda: SQLStore(f"sqlite:///{tmp_path}/chat.db"), steps=150)
 
 
+@only_thorough
 async def test_everybody_sees_what_the_oracle_says_over_postgresql(postgres_url: str) -> None:
     await play(lambda: SQLStore(postgres_url), steps=150)
 

@@ -16,7 +16,7 @@ import pytest
 from tests.support.embedded import embedded_directory
 from tests.support.fixtures import Connect, SubprocessServer
 from tests.support.process import ROOT, ServerProcess, free_port, with_root_on_path
-from tests.support.thorough import unless_thorough
+from tests.support.thorough import only_thorough, unless_thorough
 
 WITHIN = 20.0
 APP = """
@@ -201,6 +201,7 @@ async def test_of_a_main_process_that_was_killed_nothing_stays(tmp_path: Path, w
         await assert_gone(everybody)
 
 
+@only_thorough
 async def test_of_a_main_process_that_is_killed_while_workers_start_nothing_stays(tmp_path: Path) -> None:
     with started(tmp_path, how="await asyncio.sleep(2)") as family:
         await asyncio.to_thread(
@@ -229,6 +230,7 @@ async def test_a_closed_terminal_sends_everybody_away_and_leaves_nothing(
         assert "Traceback" not in family.server.output
 
 
+@only_thorough
 async def test_with_nohup_the_app_goes_on(tmp_path: Path, connect: Connect) -> None:
     ignored = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as the program nohup does, for what it starts
     try:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.soak.__main__ import chosen
 from tests.soak.runs import modules
+from tests.support.thorough import only_thorough
 
 
 def test_without_names_it_is_all_of_them() -> None:
@@ -25,6 +26,7 @@ def test_a_name_that_fits_none_is_refused_with_those_that_there_are() -> None:
         chosen(["joins", "nats"])
 
 
+@only_thorough
 def test_a_run_that_is_named_runs_alone_and_as_long_as_was_asked() -> None:
     command = [sys.executable, "-m", "tests.soak", "fuzz_reader", "--scale", "0.0001"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
