@@ -20,6 +20,7 @@ from sanic_chatrooms import (
     MemoryPresence,
     MemoryStore,
 )
+from sanic_chatrooms.brokers.memory import MemoryBus
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.declaration import RouteDeclaration
@@ -197,7 +198,7 @@ async def test_auth_joins_the_room_of_the_path(chat: Chat) -> None:
 
 async def test_a_backend_that_is_away_lets_one_try_again() -> None:
     store = FaultyStore(MemoryStore())
-    backends = Backends(store, MemoryBroker(), MemoryPresence())
+    backends = Backends(store, MemoryBroker(MemoryBus()), MemoryPresence())
     async with running_core(auth=Names(), backends=backends) as chat:
         ada = await chat_client(chat)
         store.fail_next(verb="heads")
