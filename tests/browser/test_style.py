@@ -24,6 +24,7 @@ FAULTS = """() => [...document.querySelectorAll(".cell")].flatMap((cell) => {
 })"""
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     ("size", "scheme"), unless_thorough([("wide", "light")], [("wide", "light"), ("phone", "dark")])
 )
@@ -35,7 +36,7 @@ async def test_every_component_is_drawn_in_both_schemes(
     page = await new_page(**SIZES[size], color_scheme=scheme)
     await page.goto("/chat/style")
 
-    await expect(page.get_by_test_id("style")).to_be_visible()
+    await expect(page.get_by_test_id("style")).to_be_visible(timeout=60_000)  # drawn once all of it is there
     await page.screenshot(path=ARTIFACTS / f"style-{size}.png", full_page=True)
     assert await page.get_by_test_id("component").count() >= 25
     assert await page.get_by_test_id("light").count() == await page.get_by_test_id("dark").count()

@@ -375,7 +375,7 @@ async def talk(walk: Walk) -> None:
     await look("jumped to")
     await search(walk)
     await page.context.set_offline(True)
-    await look("offline", page.get_by_text("You are offline."))
+    await look("offline", page.get_by_test_id("banner").get_by_text("You are offline."))
     await cut(page)
     await press("open-search")
     await page.get_by_test_id("search-field").fill("bread")
@@ -389,7 +389,7 @@ async def talk(walk: Walk) -> None:
     await expect(page.get_by_test_id("banner")).to_have_text("You are back.")
     await look("back")
     await walk.site.stop()
-    await look("server restarting", page.get_by_text("The server is restarting."))
+    await look("server restarting", page.get_by_test_id("banner").get_by_text("The server is restarting."))
 
 
 async def search(walk: Walk) -> None:
