@@ -240,6 +240,22 @@ async def test_a_quiet_stream_has_comments(visit: Visit, streams: Streams) -> No
     await stream.comment()
 
 
+async def test_a_stream_has_what_is_for_its_user_alone(visit: Visit, streams: Streams, chat: ChatRooms) -> None:
+    ada, bob = await visit(), await visit("bob")
+    for one in (ada, bob):
+        await say(one, "hi")
+        await say(one, "hi", "den")
+    stream = await streams(bob, "den")
+
+    await ada("POST", MESSAGES, {"text": "hi bob", "mentions": ["bob"]})
+    mention = await stream.next()
+    await chat.notify("bob", "notice", {"title": "Tea", "content": "is ready"})
+    notice = await stream.next()
+
+    assert (mention.type, mention.data["payload"]["room"], mention.id) == ("mention", "general", None)
+    assert (notice.type, notice.data["payload"]["title"]) == ("notice", "Tea")
+
+
 async def test_live_events_have_no_id(
     visit: Visit, streams: Streams, chat: ChatRooms, connect: Connect
 ) -> None:

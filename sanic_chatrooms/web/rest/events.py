@@ -71,6 +71,7 @@ async def serve_events(
         admission = Admission(route, requester.handshake, requester.user, requester.heard)
         check_limits(chat, admission, mounted.by_ip[ip])
         await establish(chat.core, session, requester.user, heard=requester.heard)
+        session.who.greeted = True  # what is pushed to the user comes here, too
         chat.listeners.fire("connected", user=requester.user, session=session)
         reader = _Reader(chat, acting, session, connection, room)
         await reader.read(since, Position(head.epoch, head.seq), _interval(request, session))
