@@ -240,7 +240,9 @@ async def test_a_quiet_stream_has_comments(visit: Visit, streams: Streams) -> No
     await stream.comment()
 
 
-async def test_a_stream_has_what_is_for_its_user_alone(visit: Visit, streams: Streams, chat: ChatRooms) -> None:
+async def test_a_stream_has_what_is_for_its_user_alone(
+    visit: Visit, streams: Streams, chat: ChatRooms
+) -> None:
     ada, bob = await visit(), await visit("bob")
     for one in (ada, bob):
         await say(one, "hi")
