@@ -18,7 +18,6 @@ from ..support.user_ids import GUEST, check_user_id, is_text, is_unicode
 from .base import Authenticator
 from .claims import MAX_PROOF_ID
 from .guests import Guests
-from .jwt import JWTAuth
 from .names import shown_name
 from .tokens import MAX_TOKEN, Refused
 
@@ -83,7 +82,7 @@ class Asking:
                 authenticator, f"failed with {type(exc).__name__}", _story(exc, credentials, handshake)
             )
         else:
-            fault = None if type(authenticator) is JWTAuth else _fault_of(user)  # it has checked all of that
+            fault = _fault_of(user)
             if fault is None and isinstance(user, User):
                 name, scopes, amr = shown_name(user.name, user.id), tuple(user.scopes), tuple(user.amr)
                 if user.guest or set(self._required_amr) <= set(amr):
