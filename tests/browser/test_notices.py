@@ -63,6 +63,17 @@ async def test_the_bell_has_what_was_for_one_after_a_reload_too(served: ServedAp
     await expect(lines(page)).to_have_text(["for you"])
 
 
+async def test_a_list_that_is_open_gets_what_comes_now(served: ServedApp, new_page: Pages) -> None:
+    page = await new_page()
+    await enter(page, "Ada")
+    await page.get_by_test_id("bell").click()
+    await expect(page.get_by_role("dialog", name="Notices")).to_contain_text("No notices yet")
+
+    await served.chat.broadcast("notice", {"title": "Lunch"})
+    await expect(page.get_by_test_id("notice-list")).to_contain_text("Lunch")
+    await expect(page.get_by_test_id("bell")).to_have_accessible_name("Notices")  # it is read
+
+
 @pytest.mark.whole_browser
 async def test_on_a_phone_notices_and_questions_cover_no_room(served: ServedApp, new_page: Pages) -> None:
     await served.open("news")

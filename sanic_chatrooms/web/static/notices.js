@@ -15,6 +15,7 @@ export class Notices {
   #store = null;
   #unread = 0;
   #open = []; // those of messages that nobody has seen yet
+  #lines = el("div"); // of the bell's list
   toasts = el("div.toasts", { role: "status", "aria-label": words.notices.label, testid: "toasts" });
   questions = el("div.questions", { role: "status" });
   #badge = el("span.badge", { hidden: true });
@@ -30,7 +31,9 @@ export class Notices {
     const notice = { title: String(title), content: String(content), href, at: Date.now() / 1000 };
     this.#keep(notice);
     const toast = this.#toast(inWords(notice));
-    const isNew = !about?.counted;
+    const isRead = this.#lines.isConnected;
+    const isNew = !about?.counted && !isRead;
+    if (isRead) this.#draw();
     if (about) this.#open = [...this.#open, { about, toast, isNew }].slice(-KEPT);
     if (isNew) this.#count(this.#unread + 1);
   }
@@ -104,8 +107,13 @@ export class Notices {
     this.#count(0);
     this.clear();
     this.#open = [];
+    this.#draw();
+    return this.#lines;
+  }
+
+  #draw() {
     const line = (notice) => el("li.notice-line", {}, inWords(notice), el("time", {}, momentOf(notice.at)));
-    return this.#kept.length ? el("ul", { testid: "notice-list" }, this.#kept.map(line)) : el("p.notice-line.hint", {}, words.notices.none);
+    this.#lines.replaceChildren(this.#kept.length ? el("ul", { testid: "notice-list" }, this.#kept.map(line)) : el("p.notice-line.hint", {}, words.notices.none));
   }
 
   #count(unread) {
