@@ -5,11 +5,13 @@ from collections.abc import Callable
 import msgspec
 
 from ..errors import ChatError
-from ..models import Appended, Draft
+from ..models import Appended, Draft, Fold, Relation
 
-__all__ = ["Done", "Entry", "middle", "place"]
+__all__ = ["Done", "Entry", "is_gone", "middle", "place"]
 
 Done = Callable[[Appended | ChatError], None]
+_NOTHING = (None, b"{}")
+"""What the store gives instead of the completed payload of an event that is gone."""
 
 
 class Entry(msgspec.Struct, gc=False):
@@ -38,3 +40,9 @@ def middle(batch: list[Entry]) -> int:
 def place(entry: Entry) -> tuple[int, str]:
     """Drafts with the same place are answered in order: those of one connection for one room."""
     return id(entry.source), entry.draft.room
+
+
+def is_gone(about: Relation, result: Appended) -> bool:
+    """It was trimmed, or its text deleted, before its outcome was known. Later events are there, so rooms see a gap and read
+    from the store what is left of it."""
+    return about.fold is not Fold.COLLECT and result.payload in _NOTHING

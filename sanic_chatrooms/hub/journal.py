@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from ..brokers.base import Broker
 from ..errors import ChatError, InternalError, Unavailable
-from ..models import Appended, Draft, Envelope, Event, Fold, Relation, Scope
+from ..models import Appended, Draft, Envelope, Event, Scope
 from ..observe.ids import ids
 from ..observe.instruments import APPEND_BATCH, APPEND_SECONDS, DRAFTS_WAITING, STORE_ERRORS
 from ..observe.meter import SILENT, Meter
@@ -25,7 +25,7 @@ from ..stores.base import Store
 from ..stores.streams import streaming_of
 from ..support.tasks import end, is_ending
 from ..wire.encode import encode_event
-from .entry import Done, Entry, middle, place
+from .entry import Done, Entry, is_gone, middle, place
 from .fanout import Fanout
 from .fast_path import FastPath
 from .publisher import Publisher
@@ -44,9 +44,6 @@ it is inside its driver it needs the GIL, and answering would hold it."""
 RETRY_WAIT = 0.05
 LEAST_SHARE = 1 / 4
 """The part of the time limit that every batch gets: a store that has just come back needs a moment for its first answer."""
-
-_NOTHING = (None, b"{}")
-"""What the store gives instead of the completed payload of an event that is gone."""
 
 UNANSWERED = "an answer could not be given"
 
@@ -81,6 +78,7 @@ class Journal:
         self._timeout = timeout
         self._pending: list[Entry] = []
         self._woken = asyncio.Event()
+        self._storing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._overlaps = store.scope is not Scope.PROCESS
@@ -170,6 +168,11 @@ class Journal:
             self._drop(lambda entry: entry.done is done and not entry.sent)
             raise
 
+    async def settle(self) -> None:
+        """Wait until the batch that is on its way to the store has come back from it."""
+        async with self._storing:
+            pass
+
     def _drop(self, is_meant: Callable[[Entry], bool]) -> list[Entry]:
         """Take out what no batch has taken yet; -> these, in their order."""
         dropped = [entry for entry in (*self._pending, *self._fast.waiting) if is_meant(entry)]
@@ -212,7 +215,8 @@ class Journal:
                 batch = self._pending[:size]
                 del self._pending[:size]
                 since = time.monotonic()
-                results = await self._results(batch)
+                async with self._storing:
+                    results = await self._results(batch)
                 self._away = all(isinstance(result, Unavailable) for result in results)
                 self._measure(results, since)
                 self._answer_rest()
@@ -339,7 +343,7 @@ class Journal:
                 if not (
                     result.duplicate
                     or result.unchanged
-                    or (draft.about is not None and _is_gone(draft.about, result))
+                    or (draft.about is not None and is_gone(draft.about, result))
                 ):
                     try:
                         self.tell(draft, result)
@@ -392,9 +396,3 @@ def _refused(draft: Draft, problem: Exception) -> ChatError:
         extra=ids(room=draft.room, msg_id=draft.msg_id),
     )
     return problem if isinstance(problem, ChatError) else InternalError()
-
-
-def _is_gone(about: Relation, result: Appended) -> bool:
-    """It was trimmed, or its text deleted, before its outcome was known. Later events are there, so rooms see a gap and read
-    from the store what is left of it."""
-    return about.fold is not Fold.COLLECT and result.payload in _NOTHING
