@@ -10,11 +10,10 @@ import click
 
 from ..client import ChatClient
 from ..support.paging import PAGE_LIMIT
-from . import options
 from .answers import messages_in
 from .output import note, say_json, write_json
 from .rooms import WITHOUT_OTHERS, of_server, of_store
-from .source import Source, patiently, split
+from .source import Source, patiently, with_source
 
 if TYPE_CHECKING:
     from ..server_api import ServerAPI
@@ -25,25 +24,14 @@ Line = dict[str, Any]
 
 
 @click.command()
-@options.words("[URL] [ROOM]...")
 @click.option(
     "--user", metavar="USER", help="All that is stored of this user, in all rooms; for a store's URL."
 )
-@options.token
-@options.timeout
-@options.instance
-@options.namespace
+@with_source("[URL] [ROOM]...", "token", "timeout", "instance", "namespace")
 @click.option(
     "--json", is_flag=True, expose_value=False, help="Changes nothing: what is printed is JSON anyway."
 )
-def export(
-    words: tuple[str, ...],
-    user: str | None,
-    token: str | None,
-    timeout: float,
-    instance: str,
-    namespace: str | None,
-) -> None:
+def export(source: Source, chosen: list[str], user: str | None) -> None:
     """Write messages as JSON lines.
 
     Of these rooms, or of all: of a server those that you are a member of, of a store every one. Each line is a message as
@@ -53,8 +41,6 @@ def export(
     python -m sanic_chatrooms export sqlite:///chat.db general > general.jsonl
     python -m sanic_chatrooms export postgresql://chat@db/shop --namespace Shop --user u1 > u1.jsonl
     """
-    url, chosen = split(words)
-    source = Source(url, token, timeout, instance, namespace)
     if user is not None and (source.is_server or chosen):
         raise click.UsageError("--user is for the URL of a store, and for all rooms.")
     written = asyncio.run(_of_user(source, user) if user is not None else _of_rooms(source, chosen))

@@ -6,17 +6,15 @@ import click
 
 from . import options
 from .output import say, say_json
-from .source import Source, alone
+from .source import Source, no_more, with_source
 
 __all__ = ["migrate"]
 
 
 @click.command()
-@options.words("[URL]")
-@options.instance
-@options.namespace
+@with_source("[URL]", "instance", "namespace")
 @options.as_json
-def migrate(words: tuple[str, ...], instance: str, namespace: str | None, as_json: bool) -> None:
+def migrate(source: Source, words: list[str], as_json: bool) -> None:
     """Bring the chat's tables to this version.
 
     Creates them, or changes those of an older version. Workers do it when they start; with a large database, run this
@@ -25,7 +23,7 @@ def migrate(words: tuple[str, ...], instance: str, namespace: str | None, as_jso
     \b
     python -m sanic_chatrooms migrate postgresql://chat@db/shop --namespace Shop
     """
-    source = Source(alone(words), instance=instance, namespace=namespace)
+    no_more(words)
     asyncio.run(_make(source))
     if as_json:
         say_json({"ok": True})

@@ -9,17 +9,15 @@ import click
 from ..support.paging import PAGE_LIMIT
 from . import options
 from .output import note, say, say_json
-from .source import Source, split
+from .source import Source, with_source
 
 __all__ = ["new_epoch"]
 
 
 @click.command("new-epoch")
-@options.words("[URL] [ROOM]...")
-@options.instance
-@options.namespace
+@with_source("[URL] [ROOM]...", "instance", "namespace")
 @options.as_json
-def new_epoch(words: tuple[str, ...], instance: str, namespace: str | None, as_json: bool) -> None:
+def new_epoch(source: Source, rooms: list[str], as_json: bool) -> None:
     """Let every client start afresh, after a backup was restored.
 
     Gives these rooms, or all of the instance, a new epoch. Clients then know that what they have seen may not be there
@@ -28,8 +26,6 @@ def new_epoch(words: tuple[str, ...], instance: str, namespace: str | None, as_j
     \b
     python -m sanic_chatrooms new-epoch sqlite:///chat.db
     """
-    url, rooms = split(words)
-    source = Source(url, instance=instance, namespace=namespace)
     renewed = asyncio.run(_renew(source, rooms))
     missing = [room for room in rooms if room not in renewed]
     if as_json:

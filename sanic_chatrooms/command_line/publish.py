@@ -12,7 +12,7 @@ from ..models import Sender
 from ..support.ids import new_id
 from . import options
 from .output import say, say_json
-from .source import Source, split
+from .source import Source, with_source
 
 __all__ = ["publish"]
 
@@ -20,7 +20,6 @@ MESSAGE = "message"
 
 
 @click.command()
-@options.words("[URL] ROOM [TEXT]")
 @click.option(
     "--type",
     "type_",
@@ -32,23 +31,15 @@ MESSAGE = "message"
 @click.option("--payload", metavar="JSON", help="All of the payload, in the place of TEXT.")
 @click.option("--key", metavar="KEY", help="16 to 64 characters: what has the same key is stored once.")
 @click.option("--sender", metavar="USER", help="Who says it, for a store's URL; without it, the app.")
-@options.token
-@options.timeout
-@options.instance
-@options.namespace
-@options.broker
+@with_source("[URL] ROOM [TEXT]", "token", "timeout", "instance", "namespace", "broker")
 @options.as_json
 def publish(
-    words: tuple[str, ...],
+    source: Source,
+    words: list[str],
     type_: str,
     payload: str | None,
     key: str | None,
     sender: str | None,
-    token: str | None,
-    timeout: float,
-    instance: str,
-    namespace: str | None,
-    broker: str | None,
     as_json: bool,
 ) -> None:
     """Say something in a room.
@@ -59,7 +50,7 @@ def publish(
     python -m sanic_chatrooms publish https://example.com/chat general "Back in five minutes"
     uptime | python -m sanic_chatrooms publish postgresql://chat@db/shop ops --namespace Shop
     """
-    source, room, text = _read(words, Source("", token, timeout, instance, namespace, broker))
+    room, text = _read(words)
     if sender is not None and source.is_server:
         raise click.UsageError("--sender is for the URL of a store: of a server you are who your token says.")
     body = _body(text, payload)
@@ -73,11 +64,10 @@ def publish(
         say("Done.")
 
 
-def _read(words: tuple[str, ...], source: Source) -> tuple[Source, str, str | None]:
-    url, rest = split(words)
-    if not 1 <= len(rest) <= 2:
+def _read(words: list[str]) -> tuple[str, str | None]:
+    if not 1 <= len(words) <= 2:
         raise click.UsageError("Give a room, and the text in quotes.")
-    return source._replace(url=url), rest[0], rest[1] if len(rest) == 2 else None
+    return words[0], words[1] if len(words) == 2 else None
 
 
 def _body(text: str | None, payload: str | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ..support.paging import PAGE_LIMIT
 from . import answers, options
 from .answers import Nonsense, rooms_in
 from .output import Table, note, say_json
-from .source import Source, alone, patiently
+from .source import Source, no_more, patiently, with_source
 
 if TYPE_CHECKING:
     from ..server_api import ServerAPI
@@ -25,22 +25,10 @@ WITHOUT_OTHERS: dict[str, Any] = {"broker": "memory:", "presence": "memory:"}
 
 
 @click.command()
-@options.words("[URL]")
 @click.option("--mine", is_flag=True, help="Those that you are a member of, for a server's URL.")
-@options.token
-@options.timeout
-@options.instance
-@options.namespace
+@with_source("[URL]", "token", "timeout", "instance", "namespace")
 @options.as_json
-def rooms(
-    words: tuple[str, ...],
-    mine: bool,
-    token: str | None,
-    timeout: float,
-    instance: str,
-    namespace: str | None,
-    as_json: bool,
-) -> None:
+def rooms(source: Source, words: list[str], mine: bool, as_json: bool) -> None:
     """List rooms.
 
     Of a server, those that you may see. Of a store, all: private and direct ones too. With --json, each room is a line.
@@ -49,7 +37,7 @@ def rooms(
     python -m sanic_chatrooms rooms https://example.com/chat --mine
     python -m sanic_chatrooms rooms postgresql://chat@db/shop --namespace Shop
     """
-    source = Source(alone(words), token, timeout, instance, namespace)
+    no_more(words)
     if mine and not source.is_server:
         raise click.UsageError("--mine is for the URL of a server: a store does not know who you are.")
     asyncio.run(_list(source, mine, as_json))

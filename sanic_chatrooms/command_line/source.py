@@ -1,6 +1,7 @@
 """Where a URL leads: to a chat's server, or to its store."""
 
 import asyncio
+import functools
 import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -21,13 +22,14 @@ from ..config.settings import Settings
 from ..errors import RateLimited
 from ..models import Scope
 from ..stores.base import Bounds
+from . import options
 
 if (
     TYPE_CHECKING
 ):  # what serves a chat is loaded when a store is opened, so that everything else begins at once
     from ..server_api import ServerAPI
 
-__all__ = ["Source", "addresses", "alone", "patiently", "split"]
+__all__ = ["Source", "addresses", "alone", "no_more", "patiently", "split", "with_source"]
 
 T = TypeVar("T")
 URL = re.compile(r"[a-z][a-z0-9+.-]*:(//.*)?")
@@ -57,9 +59,14 @@ def split(words: Sequence[str]) -> tuple[str, list[str]]:
 def alone(words: Sequence[str]) -> str:
     """The URL, where nothing else may follow. Raises `UsageError`."""
     url, more = split(words)
-    if more:
-        raise click.UsageError(f"{more[0]!r} is too much, or the URL does not come first.")
+    no_more(more)
     return url
+
+
+def no_more(words: Sequence[str]) -> None:
+    """Raises `UsageError` if words follow the URL."""
+    if words:
+        raise click.UsageError(f"{words[0]!r} is too much, or the URL does not come first.")
 
 
 async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
@@ -182,3 +189,21 @@ class Source(NamedTuple):
                 "Whose chat is it? Several apps may share this server: give --namespace, with the name of the app or its "
                 "setting NAMESPACE."
             )
+
+
+def with_source(metavar: str, *names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorates a command that begins with a URL and has the options with these names (`options`): it gets a `Source` of
+    them, the words after the URL, and its own options. `metavar` shows the words in the help."""
+
+    def decorated(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def run(*, words: Sequence[str], **given: Any) -> None:
+            url, more = split(words)
+            command(Source(url, **{name: given.pop(name) for name in names}), more, **given)
+
+        with_options: Callable[..., None] = run
+        for add in (*(getattr(options, name) for name in reversed(names)), options.words(metavar)):
+            with_options = add(with_options)
+        return with_options
+
+    return decorated

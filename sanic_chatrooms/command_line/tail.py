@@ -9,7 +9,7 @@ import click
 
 from . import options
 from .output import safe, say, say_json, when
-from .source import Source, split
+from .source import Source, with_source
 
 if TYPE_CHECKING:
     from ..follows.event import RoomEvent
@@ -21,7 +21,6 @@ SOON = 1.0
 
 
 @click.command()
-@options.words("[URL] ROOM")
 @click.option(
     "-n",
     "--lines",
@@ -44,23 +43,15 @@ SOON = 1.0
     help="Only events of this type. May be given several times.",
 )
 @click.option("--count", metavar="N", type=click.IntRange(1), help="End after so many events.")
-@options.token
-@options.timeout
-@options.instance
-@options.namespace
-@options.broker
+@with_source("[URL] ROOM", "token", "timeout", "instance", "namespace", "broker")
 @options.as_json
 def tail(
-    words: tuple[str, ...],
+    source: Source,
+    words: list[str],
     lines: int,
     since: str | None,
     types: tuple[str, ...],
     count: int | None,
-    token: str | None,
-    timeout: float,
-    instance: str,
-    namespace: str | None,
-    broker: str | None,
     as_json: bool,
 ) -> None:
     """Show the events of a room as they come, until Ctrl-C.
@@ -72,11 +63,9 @@ def tail(
     python -m sanic_chatrooms tail https://example.com/chat general
     python -m sanic_chatrooms tail sqlite:///chat.db general --json --type message | jq .payload.text
     """
-    url, rest = split(words)
-    if len(rest) != 1:
+    if len(words) != 1:
         raise click.UsageError("Give one room.")
-    source = Source(url, token, timeout, instance, namespace, broker)
-    asyncio.run(_show(_events(source, rest[0], lines, since), types, count, as_json))
+    asyncio.run(_show(_events(source, words[0], lines, since), types, count, as_json))
 
 
 async def _show(
