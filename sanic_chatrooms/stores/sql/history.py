@@ -1,7 +1,8 @@
-"""Reading a room's past: statements that are built once, each of them one snapshot of head, floor and events."""
+"""Reading a room's past: statements that are built when they are first needed, each of them one snapshot of head, floor and events."""
 
 import enum
 from collections.abc import Collection
+from functools import cached_property
 from typing import Any
 
 from msgspec import Raw
@@ -53,20 +54,7 @@ class Past:
         self._clock = clock
         self._retention = bounds.retention
         self.history_max = HISTORY_MAX if bounds.history_max is None else bounds.history_max
-        name = schema.room.c.name == bindparam("room", type_=schema.room.c.name.type)
-        self._message = self._found(self.stand(name))
-        room = self.stand(name)
-        self._room = select(room.c.id, room.c.floor)
-        ids = schema.room.c.id.in_(bindparam("ids", expanding=True))
-        floors = self.stand(ids)
-        self._floors = select(floors.c.id, floors.c.floor, self._kept(floors.c.visibility).label("keep"))
-        self._pages = {
-            (forwards, view): self._page(self.stand(name), forwards, view)
-            for forwards in (True, False)
-            for view in _View
-        }
-        self._events = self._numbered(self.stand(name))
-        self._related = self._relations_of(self.stand(name))
+        self._pages: dict[tuple[bool, _View], Select[Any]] = {}
 
     def stand(self, which: ColumnElement[bool]) -> CTE:
         """Where rooms stand: id, name, visibility, epoch, head, floor, and `noted`, the floor as their row says.
@@ -99,8 +87,19 @@ class Past:
         others = [column for column in kept.c if column.name != "floor"]
         return select(*others, floor.label("floor")).cte("stand")
 
-    def _page(self, stand: CTE, forwards: bool, view: "_View") -> Select[Any]:
-        event = self._schema.event.c
+    def _named(self) -> CTE:
+        """Where the room with the name `room` stands."""
+        name = self._schema.room.c.name
+        return self.stand(name == bindparam("room", type_=name.type))
+
+    # Several threads may build one at a time: they build the same.
+    def _page(self, forwards: bool, view: "_View") -> Select[Any]:
+        if (page := self._pages.get((forwards, view))) is None:
+            page = self._pages[forwards, view] = self._make_page(forwards, view)
+        return page
+
+    def _make_page(self, forwards: bool, view: "_View") -> Select[Any]:
+        stand, event = self._named(), self._schema.event.c
         at: ColumnElement[int] = bindparam("at")
         floor = select(stand.c.floor).scalar_subquery()
         events = select(*self._shown, event.related).where(
@@ -123,9 +122,10 @@ class Past:
         related = related_columns(self._schema, stand, page)
         return select(*columns, *related).select_from(stand.outerjoin(page, true()))
 
-    def _found(self, stand: CTE) -> Select[Any]:
+    @cached_property
+    def _message(self) -> Select[Any]:
         # Whether it is above the floor is asked of what was found: asked of the database, it would be a walk to it.
-        event = self._schema.event
+        stand, event = self._named(), self._schema.event
         found = (event.c.room_id == stand.c.id) & (event.c.msg_id == bindparam("msg_id"))
         return select(stand.c.floor, *self._shown).select_from(stand.outerjoin(event, found))
 
@@ -135,10 +135,26 @@ class Past:
         found = (event.c.room_id == stand.c.id) & those
         return select(*self._shown, event.c.related).select_from(stand.outerjoin(event, found))
 
-    def _relations_of(self, stand: CTE) -> Select[Any]:
+    @cached_property
+    def _events(self) -> Select[Any]:
+        return self._numbered(self._named())
+
+    @cached_property
+    def _related(self) -> Select[Any]:
+        stand = self._named()
         page = self._numbered(stand).subquery("page")
         related = related_columns(self._schema, stand, page)
         return select(page.c.seq, *related).select_from(stand.join(page, true()))
+
+    @cached_property
+    def _room(self) -> Select[Any]:
+        room = self._named()
+        return select(room.c.id, room.c.floor)
+
+    @cached_property
+    def _floors(self) -> Select[Any]:
+        room = self.stand(self._schema.room.c.id.in_(bindparam("ids", expanding=True)))
+        return select(room.c.id, room.c.floor, self._kept(room.c.visibility).label("keep"))
 
     def now(self) -> float:
         """The store's time."""
@@ -175,7 +191,7 @@ class Past:
         given = {"room": room, "at": at, "limit": limit + 1, "reader": reader, **self.parameters()}
         if view is _View.THREAD:
             given["parent"] = parent
-        rows = connection.execute(self._pages[forwards, view], given).all()
+        rows = connection.execute(self._page(forwards, view), given).all()
         if not rows:
             raise RoomNotFound
         epoch, head, floor, first = rows[0][:4]

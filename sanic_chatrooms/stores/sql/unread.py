@@ -1,7 +1,7 @@
 """What is unread in SQL: one statement for a page of rooms, whose cost does not depend on how long they are."""
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import msgspec
@@ -100,8 +100,14 @@ class Unreads:
         self._past = past
         self._counted = counted
         self._postgresql = postgresql
-        self._statement = self._make(blocks=False)
-        self._with_blocks = self._make(blocks=True)
+
+    @cached_property
+    def _statement(self) -> Prepared:
+        return self._make(blocks=False)
+
+    @cached_property
+    def _with_blocks(self) -> Prepared:
+        return self._make(blocks=True)
 
     def unread(
         self,
@@ -136,9 +142,9 @@ class Unreads:
             "high": high,
             **self._past.parameters(),
         }
-        statement = self._statement
         if blocked:
-            statement, given["blocked"] = self._with_blocks, self._values(blocked)
+            given["blocked"] = self._values(blocked)
+        statement = self._with_blocks if blocked else self._statement
         return {row[0]: _unread(row, user, cap, high) for row in statement.rows(connection, given)}
 
     def _make(self, *, blocks: bool) -> Prepared:
