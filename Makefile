@@ -20,6 +20,9 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 ARGS ?=
 
+# Tests start hundreds of Python processes. Where byte code is not kept, each of them compiles the package.
+unexport PYTHONDONTWRITEBYTECODE
+
 # A removed or upgraded interpreter leaves a link to nothing behind: then the environment is made anew.
 $(shell [ -x $(PY) ] || rm -f $(READY))
 
@@ -32,10 +35,11 @@ run: $(READY)
 	@HOST=$(HOST) PORT=$(PORT) exec $(PY) -m example_app
 
 # Both halves run even if the first one fails; pytest comes last, so that its summary closes the output. All tests go side by
-# side, file by file, four at a time since most of them wait; with ARGS, add `-n 4 --dist loadfile` if you want that.
+# side, file by file, four at a time since most of them wait; with ARGS, add `-n 4 --dist loadfile` if you want that. They
+# are collected once before, or four processes would compile the same tests at the same time.
 test: $(READY)
 	@status=0; \
-	$(if $(ARGS),,scripts/test-client || status=1;) \
+	$(if $(ARGS),,$(PY) -m pytest --collect-only -qq >/dev/null 2>&1 & scripts/test-client || status=1; wait;) \
 	$(PY) -m pytest $(or $(ARGS),-n 4 --dist loadfile) || status=$$?; \
 	exit $$status
 

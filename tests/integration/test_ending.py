@@ -170,7 +170,7 @@ async def test_a_main_process_that_is_told_to_end_while_it_waits_for_an_answer_e
 ) -> None:
     (tmp_path / "app.py").write_text(APP_THAT_IS_TOLD)
 
-    server = await subprocess_server(tmp_path / "app.py")  # it tells itself as soon as it serves
+    server = await subprocess_server(tmp_path / "app.py", spawns=True)  # it tells itself as soon as it serves
 
     code = await asyncio.to_thread(server.process.wait, WITHIN)
     assert (code, "told" in server.output, "Traceback" in server.output) == (0, True, False), server.output
@@ -181,7 +181,7 @@ async def test_a_worker_that_ends_slowly_is_told_once(
 ) -> None:
     """Longer than the time after which a worker that does not end tells itself again."""
     (tmp_path / "app.py").write_text(APP_THAT_IS_SLOW)
-    server = await subprocess_server(tmp_path / "app.py")
+    server = await subprocess_server(tmp_path / "app.py", spawns=True)
 
     server.terminate()
 

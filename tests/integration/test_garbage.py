@@ -31,7 +31,7 @@ async def test_what_the_app_has_loaded_is_exempt_when_it_serves(
     app_file = tmp_path / "app.py"
     app_file.write_text(APP)
 
-    server = await subprocess_server(app_file)
+    server = await subprocess_server(app_file, spawns=True)
 
     answer = await http_request("127.0.0.1", server.port, "GET", "/loaded")
     assert answer.text == "[true,false]"

@@ -102,7 +102,7 @@ async def test_a_server_of_its_own_says_1012_on_sigterm(
     tmp_path: Path, subprocess_server: SubprocessServer, connect: Connect
 ) -> None:
     (tmp_path / "app.py").write_text(APP)
-    server = await subprocess_server(tmp_path / "app.py")
+    server = await subprocess_server(tmp_path / "app.py", spawns=True)
     clients = await _talking(connect, server=server)
     for client in clients[:3]:
         client.pause_reading()

@@ -17,6 +17,8 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from tests.support.thorough import THOROUGH
+
 __all__ = ["ServerProcess", "free_port", "start_app", "start_command"]
 
 ROOT = Path(__file__).parents[2]
@@ -120,9 +122,16 @@ def start_app(
     port: int | None = None,
     env: Mapping[str, str] | None = None,
     within: float = _START_WITHIN,
+    spawns: bool = THOROUGH,
 ) -> ServerProcess:
-    """Serve the `app`, or what `create_app()` returns, of a Python file; return when all workers are ready."""
+    """Serve the `app`, or what `create_app()` returns, of a Python file; return when all workers are ready.
+
+    With `spawns`, workers are started as Sanic does by itself. Otherwise they are forked, where the system can: that takes a third of
+    the processor time, most of which goes into imports. Tests of how servers start and end say `spawns=True`.
+    """
     port = port or free_port()
+    if not spawns and sys.platform == "linux":
+        env = {"SERVER_FORKS": "1", **(env or {})}
     command = [sys.executable, str(_RUNNER), str(app_file), str(port), str(workers)]
     server = ServerProcess(command, port, env=with_root_on_path(env), cwd=ROOT)
     return _ready_or_killed(

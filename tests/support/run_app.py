@@ -3,6 +3,8 @@
 Each worker prints "worker ready <pid>" when it serves, the main process "manager ready <pid>" when it knows that all
 workers have started. Before that Sanic (25.12) hangs on SIGTERM, where an app has no chat rooms: it goes on waiting for
 workers that it has stopped.
+
+With SERVER_FORKS in the environment, workers begin with what the main process has imported, and load the app themselves as ever.
 """
 
 import importlib.util
@@ -18,6 +20,7 @@ from sanic.worker.manager import WorkerManager
 
 
 def load(path: str) -> Sanic[Any, Any]:
+    Sanic._app_registry.clear()  # a worker that was forked has the app of the main process
     spec = importlib.util.spec_from_file_location("served_app", path)
     assert spec is not None
     assert spec.loader is not None
@@ -25,7 +28,9 @@ def load(path: str) -> Sanic[Any, Any]:
     sys.modules["served_app"] = module
     spec.loader.exec_module(module)
     app: Sanic[Any, Any] = module.app if hasattr(module, "app") else module.create_app()
-    app.config.MOTD = False
+    app.config.update(
+        MOTD=False, AUTO_EXTEND=False
+    )  # an import of sanic-ext takes each process a quarter of a second
     app.register_listener(announce, "after_server_start")
     return app
 
@@ -51,6 +56,8 @@ def announce_manager() -> None:
 
 def main(path: str, port: str, workers: str) -> None:
     announce_manager()
+    if "SERVER_FORKS" in os.environ:
+        Sanic.start_method = "fork"
     loader = AppLoader(factory=partial(load, path))
     app = loader.load()
     backlog = int(os.environ.get("SERVER_BACKLOG", "100"))  # Sanic's own default
