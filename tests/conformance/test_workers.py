@@ -177,11 +177,14 @@ async def test_what_is_written_on_one_worker_is_watched_and_taken_over_on_the_ot
     assert (shown["streaming"], len(shown["payload"]["text"])) == ({"at": 6_000}, 6_000)
 
     late = {"msgId": id, "at": 6_000, "text": "!"}
-    refused = await there.error("message.append", room="general", payload=late)
-    whole = {"msgId": id, "at": refused["at"], "text": ("é😀" * 3_000 + "!")[refused["at"] :]}
-    assert (refused["code"], await there.ack("message.append", room="general", payload=whole)) == (
-        "conflict", {"at": 6_001},
-    )  # fmt: skip
+    answer = (await there.request("message.append", room="general", payload=late))["payload"]
+    if (
+        answer["at"] != 6_001
+    ):  # as on any machine that is not so slow that the first worker has kept all of it by now
+        assert answer["code"] == "conflict"
+        whole = {"msgId": id, "at": answer["at"], "text": ("é😀" * 3_000 + "!")[answer["at"] :]}
+        answer = await there.ack("message.append", room="general", payload=whole)
+    assert answer == {"at": 6_001}
     await here.ack("message.close", room="general", payload={"msgId": id})
     for client in (here, there):
         closed = (await client.expect("message.edited"))["payload"]

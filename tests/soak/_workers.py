@@ -51,7 +51,7 @@ class App:
         port = None if self.server is None else self.server.port
         self._gone.clear()
         self.server = await asyncio.to_thread(
-            start_app, APP, workers=self.workers, port=port, env=self.env, within=60.0
+            start_app, APP, workers=self.workers, port=port, env=self.env, within=60.0, spawns=True
         )
 
     async def kill(self) -> None:
