@@ -206,7 +206,8 @@ async def test_a_trace_goes_on_in_another_process(
 ) -> None:
     file = tmp_path / "app.py"
     file.write_text(TWO_WORKERS)
-    server = await subprocess_server(file, workers=2, env={"CHAT_STORE": valkey_url})
+    # Not forked: a process takes one tracer provider, and that of the main process would be the workers'.
+    server = await subprocess_server(file, workers=2, env={"CHAT_STORE": valkey_url}, spawns=True)
     clients, _ = await on_both(connect, server, "ada", "bob")
     for client in clients.values():
         await client.ack("join", room="general")
