@@ -165,7 +165,7 @@ class _Erasing:
             item = draft(
                 room.id,
                 "room.updated",
-                encode(updated(now, None)),
+                encode(updated(now, None, room)),
                 None,
                 facts=(room_fact(now, room),),
                 judged=room.seq,

@@ -33,6 +33,8 @@ class History(msgspec.Struct):
     """False leaves replies to messages out."""
     around: int | None = None
     """Half of the page is below this number, half from there on."""
+    log: bool = False
+    """True reads the log instead of the timeline. `replies` means nothing then."""
 
 
 class Place(TypedDict, total=False):
@@ -59,14 +61,14 @@ def _number(seq: int) -> int:
 
 @command(TYPE, History, ack=Messages, needs=LOOKING, looks=True, as_user=True, feature="history")
 async def history(ctx: Ctx, ask: History) -> Messages:
-    """A page of the timeline. Raises `InvalidCursor`, `InvalidField`, `RoomNotFound`."""
+    """A page of the timeline, or of the log. Raises `InvalidCursor`, `InvalidField`, `RoomNotFound`."""
     if ask.around is not None and (ask.before is not None or ask.after is not None):
         raise InvalidField("give around, before or after, not two of them", field="around")
     limit = page_limit(ctx.settings, ask.limit)
     read = partial(
         ctx.core.past.read,
         ctx.seat.room.id,
-        timeline=True,
+        timeline=not ask.log,
         replies=ask.replies,
         reader=ctx.reader,
         seen=ctx.seen,

@@ -92,7 +92,7 @@ def as_changes(properties: Mapping[str, Any]) -> AppChanges:
 
 
 class RoomUpdated(msgspec.Struct, frozen=True, rename="camel"):
-    """`room.updated`: all properties as they are now, and who changed them."""
+    """`room.updated`: all properties as they are now, the names of those that are `changed`, and who changed them."""
 
     title: str
     topic: str
@@ -103,11 +103,19 @@ class RoomUpdated(msgspec.Struct, frozen=True, rename="camel"):
     slow_mode: float
     announce: bool
     archived: bool
+    changed: list[str]
     by: Sender | None = None
 
 
-def updated(room: Room, by: Sender | None) -> RoomUpdated:
-    """The payload of the event after which the room is so."""
+def updated(room: Room, by: Sender | None, was: Room) -> RoomUpdated:
+    """The payload of the event after which the room is so, and no longer as it `was`."""
+    now, before = _properties(room, by), _properties(was, by)
+    names = zip(now.__struct_fields__, now.__struct_encode_fields__, strict=True)
+    changed = [name for field, name in names if getattr(now, field) != getattr(before, field)]
+    return replace(now, changed=changed)
+
+
+def _properties(room: Room, by: Sender | None) -> RoomUpdated:
     return RoomUpdated(
         room.title,
         room.topic,
@@ -118,6 +126,7 @@ def updated(room: Room, by: Sender | None) -> RoomUpdated:
         room.slow_mode,
         room.announce,
         room.archived,
+        [],
         by,
     )
 

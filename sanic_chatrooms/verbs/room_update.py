@@ -42,7 +42,7 @@ async def update_room(ctx: Ctx, ask: Changes) -> Settled:
             return known.seq if known is not None else 0
         # It restricts, so that another change in between is seen: then the room is read again.
         facts = (room_fact(now, was), retention_fact(now))
-        return Change(encode(updated(now, ctx.sender)), {"facts": facts, "restricts": True})
+        return Change(encode(updated(now, ctx.sender, was)), {"facts": facts, "restricts": True})
 
     return await ctx.settle(make)
 

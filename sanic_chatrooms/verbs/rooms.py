@@ -207,7 +207,7 @@ async def _bring_by_event(core: Core, room: Room, wanted: Room) -> Room:
     item = draft(
         room.id,
         "room.updated",
-        encode(updated(wanted, None)),
+        encode(updated(wanted, None, room)),
         None,
         facts=(room_fact(wanted, room),),
         restricts=True,

@@ -50,7 +50,7 @@ def _version(type: str, body: bytes) -> str:
 
 def room_tag(room: Room) -> str:
     """A tag with the version of a room, as that of its answer has it."""
-    return f'"{_version("room", encode(updated(room, None)))}"'
+    return f'"{_version("room", encode(updated(room, None, room)))}"'
 
 
 def version_of(tag: str) -> str:

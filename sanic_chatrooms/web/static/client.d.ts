@@ -82,8 +82,8 @@ export interface Commands {
   "exit": { room: string; payload: {}; ack: {} };
   /** Whether the actor, or another user, may do this in the room. */
   "explain": { room: string; payload: { action: string; user?: string }; ack: { allowed: boolean; rule: string; because: string; seq?: number } };
-  /** A page of the timeline. */
-  "history": { room: string; payload: { before?: number; after?: number; limit?: number; replies?: boolean; around?: number }; ack: { messages: Envelope[]; more: boolean; epoch: string; seq: number } };
+  /** A page of the timeline, or of the log. */
+  "history": { room: string; payload: { before?: number; after?: number; limit?: number; replies?: boolean; around?: number; log?: boolean }; ack: { messages: Envelope[]; more: boolean; epoch: string; seq: number } };
   /** Put the session into the room. In a public room, a signed-in user also becomes a member. */
   "join": { room: string; payload: { since?: { epoch: string; seq: number }; history?: number }; ack: { room: string; epoch: string; seq: number; recovered: boolean; messages: Envelope[]; more: boolean; role: string; title: string; online: number } };
   /** End the user's membership, and take all their connections out of the room. */
@@ -215,8 +215,8 @@ export interface WireEvents {
   "member.declined": Envelope<{ user: Sender }>;
   /** `member.role`: about whom, the role that they have now, and who gave it; `by` is null if the app did. */
   "member.role": Envelope<{ user: Sender; role: string; by: Sender | null }>;
-  /** `room.updated`: all properties as they are now, and who changed them. */
-  "room.updated": Envelope<{ title: string; topic: string; visibility: string; attributes: Record<string, any>; permissions: Record<string, any>; historyVisibility: string; slowMode: number; announce: boolean; archived: boolean; by: Sender | null }>;
+  /** `room.updated`: all properties as they are now, the names of those that are `changed`, and who changed them. */
+  "room.updated": Envelope<{ title: string; topic: string; visibility: string; attributes: Record<string, any>; permissions: Record<string, any>; historyVisibility: string; slowMode: number; announce: boolean; archived: boolean; changed: string[]; by: Sender | null }>;
   /** The server knows who this is. */
   "welcome": Envelope<Welcome>;
   /** The token ends soon: at this time (Unix seconds). */
@@ -547,8 +547,8 @@ export class ChatRooms {
   badge(): Promise<BadgeAck>;
   /** What you prefer in a room: change it, or without `change` read it. */
   prefs(room: string, change?: Partial<Prefs>): Promise<Prefs>;
-  /** `around`: half below that number, half from there on. `replies: false` leaves replies out. */
-  history(room: string, page?: { before?: number; after?: number; around?: number; replies?: boolean; limit?: number }): Promise<HistoryAck>;
+  /** `around`: half below that number, half from there on. `replies: false` leaves replies out. `log`: all durable events. */
+  history(room: string, page?: { before?: number; after?: number; around?: number; replies?: boolean; limit?: number; log?: boolean }): Promise<HistoryAck>;
   /** One page of the messages with all these words, newest first; `room: null`: in all of one's own rooms. `highlights` are ranges of
    * code points of `payload.text`: split it with `Array.from`. `before` needs a room. A page with `more` may be short or empty: ask on
    * with its `cursor`. */

@@ -11,6 +11,7 @@ from sanic_chatrooms import ChatError, User
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.history import History
+from sanic_chatrooms.verbs.properties import Changes
 from sanic_chatrooms.verbs.rooms import create
 from tests.support.joined import joined
 
@@ -42,6 +43,23 @@ async def test_pages_of_the_past(chat: Chat) -> None:
     assert await seqs(after=5) == ([], False)
     assert await seqs(after=2**53 - 1) == ([], False)
     assert await seqs(limit=10_000) == ([1, 2, 3, 4, 5], False)
+
+
+async def test_a_page_of_the_log_has_changes_and_events_about_the_room_too(chat: Chat) -> None:
+    ada = await joined(chat, ADA, "general")
+    said = await ada.ack("message", room="general", payload={"text": "a"})
+    await ada.ack("reaction.add", room="general", payload={"msgId": said["msgId"], "emoji": "👍"})
+    await chat.commands.give("room.update", Changes(topic="Tea"), room="general")
+    await ada.ack("message", room="general", payload={"text": "b"})
+
+    async def types(**payload: Any) -> list[str]:
+        page = await ada.ack("history", room="general", payload=payload)
+        return [event["type"] for event in page["messages"]]
+
+    assert await types() == ["message", "message"]
+    assert await types(log=True) == ["message", "reaction.added", "room.updated", "message"]
+    assert await types(log=True, before=4, limit=2) == ["reaction.added", "room.updated"]
+    assert await types(log=True, around=3, limit=2) == ["reaction.added", "room.updated"]
 
 
 async def test_a_page_around_a_number_has_half_below_it_and_half_from_there_on(chat: Chat) -> None:

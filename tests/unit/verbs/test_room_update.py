@@ -69,7 +69,8 @@ async def test_an_update_is_an_event_with_everything_as_it_is_then(chat: Chat, a
     assert settled == {"seq": event["seq"], "duplicate": False}
     assert event["payload"] == {
         "title": "Team", "topic": "Play", "visibility": "public", "attributes": {"a": 1}, "permissions": {"message": 50},
-        "historyVisibility": "world", "slowMode": 5.0, "announce": False, "archived": False, "by": {"id": "u1", "name": "Ada"},
+        "historyVisibility": "world", "slowMode": 5.0, "announce": False, "archived": False,
+        "changed": ["topic", "attributes", "permissions"], "by": {"id": "u1", "name": "Ada"},
     }  # fmt: skip
     assert await update(ada, topic="Play") == {"seq": event["seq"], "duplicate": True}
 
