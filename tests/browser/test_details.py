@@ -99,6 +99,9 @@ async def test_an_owner_reads_what_the_room_is_changes_it_archives_it_and_delete
     await expect(bob.get_by_test_id("system-line").last).to_have_text(
         "Ada renamed the room to Garden. The topic is now: What grows. Everybody can enter now"
     )
+    drawn = await bob.get_by_test_id("system-line").all_text_contents()
+    await bob.reload()
+    await expect(bob.get_by_test_id("system-line")).to_have_text(drawn)
     await expect(bob.get_by_test_id("room-lock")).to_be_hidden()
 
     await ada.get_by_test_id("details-archive").click()

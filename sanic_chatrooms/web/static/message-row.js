@@ -44,7 +44,7 @@ export function equip(node) {
 }
 
 function drawn(row, context) {
-  if (row.kind === "system") return el("div.system", { testid: "system-line" }, calm(happening(row.item, row.was)));
+  if (row.kind === "system") return el("div.system", { testid: "system-line" }, calm(happening(row.item)));
   if (row.kind === "message") return messageElement(row, context);
   if (row.kind === "folded") return foldedElement(row, context);
   return el("div", { class: row.kind, role: "separator", "aria-label": row.sign, testid: row.kind }, row.sign);

@@ -13,6 +13,7 @@ export class Paging {
   /** Load the page before what is shown. */
   older(room) {
     const timeline = room.shown;
+    if (!timeline.more) this.lines(room);
     if (timeline.more) return this.#ask(room, { before: timeline.items[0]?.seq }, ({ messages, more }) => timeline.prepend(messages, more));
   }
 
@@ -36,6 +37,30 @@ export class Paging {
       room.asking = false;
     }
     this.changed(room);
+    this.lines(room);
+  }
+
+  /** Load what stands between the messages in the log alone: lines about members and the room. */
+  lines(room) {
+    const { shown } = room;
+    for (const range of shown.bare.splice(0)) this.#between(room, shown, ...range);
+  }
+
+  async #between(room, timeline, from, to) {
+    const known = new Set(timeline.items.map(({ seq }) => seq));
+    while (known.has(from)) from++;
+    while (known.has(to - 1)) to--;
+    if (from >= to) return;
+    try {
+      // Not by `history` of the client: it would take messages that are being written as shown anew.
+      const { messages, more, epoch } = await this.chat.request("history", { room: room.id, payload: { before: to, limit: to - from, log: true } });
+      if (epoch !== room.epoch) return;
+      if (more && messages[0]?.seq > from) timeline.bare.push([from, messages[0].seq]); // a page has an end
+      timeline.between(messages);
+      this.changed(room);
+    } catch (error) {
+      if (error.temporary) timeline.bare.push([from, to]); // otherwise one may not read it
+    }
   }
 
   /**
@@ -60,6 +85,7 @@ export class Paging {
     room.past.replace(messages, true);
     room.past.later = true;
     this.#join(room, false);
+    this.lines(room);
   }
 
   // The window becomes a part of what the room has. `all`: nothing was left out behind it.
@@ -69,6 +95,7 @@ export class Paging {
     if (!all && past.end < first) return;
     timeline.items = [...past.items.filter(({ seq }) => seq < first), ...timeline.items];
     timeline.more = past.more;
+    timeline.bare.push(...past.bare);
     room.past = null;
   }
 

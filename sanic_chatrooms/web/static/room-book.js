@@ -208,7 +208,7 @@ export class RoomBook {
     this.#hear(messages.map(({ sender }) => sender).filter(Boolean), SOURCES.past);
     if (!recovered) {
       Object.assign(room, { gap: false, past: null, mixed: !this.chat.welcome.features.includes("threads"), heard: ack.seq });
-      room.timeline.replace(messages, more);
+      room.timeline.replace(messages, more, ack.seq);
       this.unread.opened(room, ack);
       this.threads.reload(room);
     }
@@ -225,7 +225,8 @@ export class RoomBook {
     const { id, visibility } = room;
     if (this.shown === room) this.chat.look(id);
     if (!this.chat.isJoined(id)) return;
-    if (room.stale && this.shown === room) this.#rights(room); // the others when they are shown
+    if (this.shown === room) this.paging.lines(room); // the others when they are shown
+    if (room.stale && this.shown === room) this.#rights(room);
     const page = { limit: 100 };
     const asked = [this.chat.presence(id, page), visibility === "public" ? { members: [] } : this.chat.members(id, page)];
     const [{ users, total }, { members }] = await Promise.all(asked).catch(() => [{ users: [], total: 0 }, { members: [] }]);
@@ -293,10 +294,7 @@ export class RoomBook {
     if (event.sender) this.#hear([event.sender]);
     // Do not wait for the next `typing` event.
     room.typing = room.typing.filter(({ id }) => id !== event.sender?.id);
-    if (event.type === "room.updated") {
-      if (item) item.was = room.known;
-      room.know(event.payload);
-    }
+    if (event.type === "room.updated") room.know(event.payload);
     this.#membership(room, event);
     const news = event.type === "message" && !mine && !event.deleted;
     if (news && (item || isReply(event))) this.unread.came(room, event.payload);

@@ -10,11 +10,11 @@ const SAID = {
   slowMode: ({ slowMode }, said, by) => (slowMode ? said.slowMode(slowMode, by) : said.noSlowMode(by)),
 };
 
-/** The text of a line for a change of the room to `now`. `was`: what it was before, if that is known. */
-export function changesOf(now, was) {
+/** The text of a line for a change of the room to `now`. */
+export function changesOf(now) {
   const { events } = words;
   const by = now.by?.name;
-  const changed = was ? Object.keys(SAID).filter((name) => now[name] !== was[name]) : [];
+  const changed = Object.keys(SAID).filter((name) => now.changed?.includes(name));
   // Who it was is said once.
   return changed.map((name, at) => SAID[name](now, events, at ? undefined : by)).join(". ") || events.changed(by);
 }

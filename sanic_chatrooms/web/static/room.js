@@ -98,10 +98,9 @@ export class Room {
   }
 
   /** Update it from what the server tells of it alone: the answer to `room`, or a change. */
-  know(known) {
-    const { title = this.title, topic = "", archived = false } = known;
+  know({ title = this.title, topic = "", archived = false }) {
     if (this.archived !== archived) this.redraw();
-    Object.assign(this, { title, topic, archived, known });
+    Object.assign(this, { title, topic, archived });
   }
 
   /** Update it from an entry of `rooms`. */

@@ -17,7 +17,6 @@ export function rowsOf(items, newAfter, editing, isFolded = () => false) {
   const rows = [];
   const marks = marksOf(items);
   let before = null;
-  let was; // what the room was at the last change of it
   let drawn = newAfter === null;
   for (const item of items) {
     const day = dayOf(item.at);
@@ -38,8 +37,7 @@ export function rowsOf(items, newAfter, editing, isFolded = () => false) {
     const kind = item.type === "message" ? "message" : "system";
     // A text that is being edited in a row must survive every update.
     const written = item.key === editing && !item.deleted;
-    rows.push({ key: item.key, kind, first, editing: written, mark, sign: written ? "editing" : `${item.version} ${item.changed} ${first} ${mark}${kind === "system" && Boolean(was)}`, item, was: was ?? item.was });
-    if (item.type === "room.updated") was = item.payload;
+    rows.push({ key: item.key, kind, first, editing: written, mark, sign: written ? "editing" : `${item.version} ${item.changed} ${first} ${mark}`, item });
     before = item;
   }
   return rows;
@@ -84,11 +82,11 @@ function membership(what, { user, by, until, reason, role }, sender) {
   return events.more(said, { until: until && momentOf(until), reason });
 }
 
-/** The text of a system line. `was`: what the room was before, if that is known. */
-export function happening({ type, payload = {}, sender }, was) {
+/** The text of a system line. */
+export function happening({ type, payload = {}, sender }) {
   const [kind, what] = type.split(".");
   if (kind === "member" && MEMBERS.includes(what)) return membership(what, payload, sender);
-  if (type === "room.updated") return changesOf(payload, was);
+  if (type === "room.updated") return changesOf(payload);
   if (type === "room.archived") return words.events.archived(payload.by?.name);
   // Events of the app have no fixed shape; most have one of these fields.
   return [payload.title, payload.content ?? payload.text].filter((part) => typeof part === "string").join(": ") || type;

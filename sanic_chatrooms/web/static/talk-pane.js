@@ -188,7 +188,7 @@ export class TalkPane {
     if (gap) return el("div.gap-line", { testid: "gap" }, said.gap, el("button.button.plain", { onclick: () => this.acts.onReload(room) }, said.reload));
     if (timeline.more) return el("div.older", {}, said.older);
     if (!timeline.loaded && !room.isDraft) return el("div");
-    const empty = !timeline.all().length;
+    const empty = !timeline.all().some(({ type }) => type === "message");
     const invite = this.acts.onInvite && room.may.has("member.invite") && room.visibility === "private" && !timeline.more;
     const mayWrite = !room.shut && !this.nameless;
     const hint = isDirect ? said.direct(name) : !empty ? said.beginning : mayWrite ? `${said.empty} ${said.first}` : said.empty;

@@ -35,6 +35,8 @@ export class Timeline {
   loaded = false;
   /** There are newer ones that are not in it. */
   later = false;
+  /** Ranges of numbers, each [from, to): the lines of the log there were not asked for. */
+  bare = [];
   #heard = 0;
 
   /** `shows(event)`: whether a line belongs here. */
@@ -51,8 +53,8 @@ export class Timeline {
     return Math.max(this.#heard, this.items.at(-1)?.seq ?? 0);
   }
 
-  /** Replace everything by this page. */
-  replace(messages, more) {
+  /** Replace everything by this page. `end`: the number of the newest event. */
+  replace(messages, more, end = messages.at(-1)?.seq ?? 0) {
     // The same key keeps its element, so that a reload does not flicker.
     const keys = new Map(this.items.map(({ id, key }) => [id, key]));
     this.items = messages.filter(this.shows).map(itemOf);
@@ -60,18 +62,32 @@ export class Timeline {
     for (const item of this.items) item.key = keys.get(item.id) ?? item.key;
     this.more = more;
     this.loaded = true;
+    this.bare = [];
+    this.#lacks(end + 1);
   }
 
   /** Add an older page in front. */
   prepend(messages, more) {
-    const first = this.items[0]?.seq ?? Infinity;
+    const first = this.items[0]?.seq ?? this.#heard + 1;
     this.items = [...messages.filter((event) => event.seq < first && this.shows(event)).map(itemOf), ...this.items];
     this.more = more;
+    this.#lacks(first);
+  }
+
+  #lacks(to, from = this.more ? (this.items[0]?.seq ?? to) : 1) {
+    this.bare.push([from, to]);
+  }
+
+  /** Add the lines that stand in the log alone. None below older messages that are not here: the next page ends where this begins. */
+  between(events) {
+    const first = this.more ? (this.items[0]?.seq ?? Infinity) : 0;
+    for (const event of events) if (event.seq > first && /^(member|room)\./.test(event.type)) this.apply(event);
   }
 
   /** Add a newer page at the end. */
   append(messages) {
     const last = this.items.at(-1)?.seq ?? 0;
+    this.#lacks((messages.at(-1)?.seq ?? 0) + 1, this.end + 1);
     this.items = [...this.items, ...messages.filter((event) => event.seq > last && this.shows(event)).map(itemOf)];
     this.#heard = Math.max(this.#heard, messages.at(-1)?.seq ?? 0);
   }

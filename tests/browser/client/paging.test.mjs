@@ -61,6 +61,72 @@ test("a reply leads to its thread, and what is gone to nothing", async () => {
   assert.equal(room.past, null);
 });
 
+// ---- lines that stand in the log alone ----
+
+const SYSTEM = { 2: "member.joined", 3: "reaction.added", 7: "room.updated", 12: "member.muted", 14: "app.poll", 15: "member.left" };
+
+/** A room of 15 events, of which a page has four of the timeline at most, and one of the log `most`. */
+function logged({ most = 200, refusal = null, ranges = [] } = {}) {
+  const log = range(1, 15).map((one) => ({ ...one, type: SYSTEM[one.seq] ?? "message" }));
+  const line = log.filter(({ type, seq }) => type === "message" || seq === 14);
+  const pageOf = (events, { before = 99, limit = 4 }) => {
+    const below = events.filter(({ seq }) => seq < before);
+    return { messages: below.slice(-limit), more: below.length > limit, epoch: "e1" };
+  };
+  const chat = {
+    history: async (_, page) => pageOf(line, page),
+    async request(_, { payload }) {
+      ranges.push([payload.before - payload.limit, payload.before]);
+      if (refusal) throw refusal;
+      return pageOf(log, { ...payload, limit: Math.min(payload.limit, most) });
+    },
+  };
+  const room = Object.assign(new Room("a"), { status: "ready", epoch: "e1" });
+  const { messages, more } = pageOf(line, {});
+  room.timeline.replace(messages, more, 15);
+  return { room, ranges, paging: new Paging(chat, () => {}) };
+}
+
+const settled = () => new Promise(setImmediate);
+
+async function all({ room, paging }) {
+  paging.lines(room);
+  await settled();
+  for (let pages = 0; pages < 9; pages++) await Promise.all([paging.older(room), settled()]);
+  return room.timeline.items.map(({ type, seq }) => (type === "message" ? seq : `${type} ${seq}`));
+}
+
+const WHOLE = [1, "member.joined 2", 4, 5, 6, "room.updated 7", 8, 9, 10, 11, "member.muted 12", 13, "app.poll 14", "member.left 15"];
+
+test("lines about members and the room are loaded once for each page that lacks something", async () => {
+  const world = logged();
+  assert.deepEqual(await all(world), WHOLE);
+  assert.deepEqual(world.ranges, [[12, 16], [7, 8], [2, 4]]);
+});
+
+test("what does not fit into a page of the log is asked for when somebody reads on", async () => {
+  assert.deepEqual(await all(logged({ most: 1 })), WHOLE);
+});
+
+test("a refusal leaves the lines out, and is asked for again only if it passes", async () => {
+  for (const [temporary, times] of [[false, 1], [true, 2]]) {
+    const { room, paging, ranges } = logged({ refusal: { temporary } });
+    for (let looks = 0; looks < 2; looks++) {
+      paging.lines(room);
+      await settled();
+    }
+    assert.deepEqual([room.timeline.items.length, ranges.length], [4, times]);
+  }
+});
+
+test("lines that come when the room was loaded anew leave no hole", async () => {
+  const { room, paging } = logged();
+  paging.lines(room);
+  room.timeline.replace([event(13)], true, 15);
+  await settled();
+  assert.deepEqual(numbers(room.timeline), [13, 15]);
+});
+
 test("a message has an address", () => {
   assert.deepEqual(placeAt(addressOf("general", "at", "17")), { id: "general", pane: "at", of: "17" });
   for (const wrong of ["#/general/at", "#/general/at/", "#/general/at/0", "#/general/at/x", "#/general/at/-1", `#/general/at/${"9".repeat(16)}`]) assert.equal(placeAt(wrong), null, wrong);

@@ -77,9 +77,10 @@ export class OneRoom {
     if (!recovered) {
       // There is no place beside the conversation for replies.
       Object.assign(room, { gap: false, past: null, mixed: true, heard: seq });
-      room.timeline.replace(messages, more);
+      room.timeline.replace(messages, more, seq);
     }
     this.changed(first ? "loaded" : "lines");
+    this.paging.lines(room);
     this.#rights();
     this.#people();
   }
@@ -119,10 +120,7 @@ export class OneRoom {
     if (event.sender) this.#hear([event.sender]);
     room.typing = room.typing.filter(({ id }) => id !== event.sender?.id);
     room.heard = event.seq;
-    if (event.type === "room.updated") {
-      if (item) item.was = room.known;
-      room.know(event.payload);
-    }
+    if (event.type === "room.updated") room.know(event.payload);
     this.#membership(event);
     this.changed("lines");
     if (item && event.type === "message" && !mine) this.changed("came", item);

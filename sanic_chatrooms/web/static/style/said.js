@@ -77,7 +77,7 @@ export function lively() {
     said(null, "A message of the server's.", { ago: 3 * DAY }),
     event("member.joined", null, { user: EVE }, { ago: 2 * DAY }),
     event("member.muted", null, { user: TWIN, ...by, until: NOW + 3600, reason: "spam" }, { ago: 2 * DAY }),
-    event("room.updated", null, { title: "General", topic: "Bread", ...by }, { ago: 2 * DAY }),
+    event("room.updated", null, { title: "General", topic: "Bread", changed: ["topic"], ...by }, { ago: 2 * DAY }),
     said(BOB, "Where do we eat?", { ago: 4000, thread: { count: 3, last: { timestamp: NOW - 60 } }, reactions: { "👍": { count: 2, me: true }, "🎉": { count: 14 } } }),
     said(BOB, "The next line of the same author.", { ago: 3990, edited: NOW }),
     said(EVE, "Two people of one name are told apart.", { ago: 3900, pinned: by }),
