@@ -4,7 +4,7 @@
 // so that guests are not asked for it, this browser remembers that there is one.
 
 import { touch } from "/chat/static/columns.js";
-import { openDialog, openForm, textField } from "/chat/static/dialogs.js";
+import { ask, openDialog, openForm, textField } from "/chat/static/dialogs.js";
 import { button, el, fill } from "/chat/static/dom.js";
 import { kept } from "/chat/static/kept.js";
 import { words } from "./words.js";
@@ -150,8 +150,13 @@ export function entries(account, signOut) {
   return [
     [words.password.change, () => changePassword(account), "change-password"],
     [words.factor.label, () => (account.user.secondFactor ? dropFactor(account) : addFactor(account)), "second-factor"],
-    [words.accounts.signOutEverywhere, () => signOut(() => account.logOut(true)), "sign-out-everywhere"],
+    [words.accounts.signOutEverywhere, () => signOutEverywhere(account, signOut), "sign-out-everywhere"],
   ];
+}
+
+async function signOutEverywhere(account, signOut) {
+  const { signOutEverywhere: label, everywhere, everywhereYes } = words.accounts;
+  if (await ask(label, [everywhere], everywhereYes, "everywhere-dialog", "danger")) signOut(() => account.logOut(true));
 }
 
 async function signUp(account) {

@@ -308,6 +308,8 @@ async def test_who_signs_out_is_signed_out_in_every_tab_and_a_guest_may_come(
     await entered(elsewhere)
 
     await choose(one, entry)
+    if entry == "sign-out-everywhere":
+        await one.get_by_test_id("answer-yes").click()
 
     await expect(one.get_by_test_id("signed-out")).to_have_text("You are signed out")
     await expect(two.get_by_test_id("ended").get_by_role("button", name="Sign in")).to_be_visible()

@@ -174,6 +174,21 @@ async def test_files_are_dropped_and_pasted_refused_in_words_and_taken_back(
     await page.reload()
     await expect(page.get_by_test_id("file")).to_have_count(2)
 
+    await field.fill("long " * 4000)
+    await page.get_by_test_id("as-file").click()
+    await expect(field).to_have_value("")
+    await expect(page.get_by_test_id("as-file")).to_be_hidden()
+    await expect(tray.and_(page.locator("[data-state=done]"))).to_contain_text("message.txt20 kB")
+    await field.press("Enter")
+    await expect(page.get_by_test_id("file").last).to_contain_text("message.txt")
+    await messages(page).last.hover()
+    await page.get_by_test_id("reply").click()
+    beside = page.get_by_test_id("thread")
+    await beside.get_by_test_id("chooser").set_input_files(a_file("answer.txt", b"yes"))
+    await expect(beside.locator("[data-state=done]")).to_have_count(1)
+    await page.get_by_test_id("thread-composer").press("Enter")
+    await expect(beside.get_by_test_id("thread-log").get_by_test_id("file")).to_contain_text("answer.txt")
+
 
 async def test_what_apps_and_others_attach_is_shown_safely(served: ServedApp, new_page: Pages) -> None:
     await served.open()

@@ -90,14 +90,15 @@ async def test_an_owner_reads_what_the_room_is_changes_it_archives_it_and_delete
     await ada.get_by_role("button", name="Save").click()
     await expect(ada.get_by_test_id("form-problem")).to_have_text("Enter a name.")
     await ada.get_by_test_id("settings-title").fill("Garden")
-    await ada.get_by_test_id("settings-topic").fill("What grows")
+    await ada.get_by_test_id("settings-topic").fill("What grows: https://plants.example/")
     await ada.get_by_test_id("settings-public").check()
     await ada.get_by_role("button", name="Save").click()
     await expect(details(ada)).to_contain_text("Everybody can find it")
     await expect(bob.get_by_test_id("room-name")).to_have_text("Garden")
-    await expect(bob.get_by_test_id("room-about")).to_have_text("What grows")
+    await expect(bob.get_by_test_id("room-about")).to_have_text("What grows: https://plants.example/")
+    await expect(bob.get_by_test_id("room-about").get_by_role("link")).to_have_attribute("target", "_blank")
     await expect(bob.get_by_test_id("system-line").last).to_have_text(
-        "Ada renamed the room to Garden. The topic is now: What grows. Everybody can enter now"
+        "Ada renamed the room to Garden. The topic is now: What grows: https://plants.example/. Everybody can enter now"
     )
     drawn = await bob.get_by_test_id("system-line").all_text_contents()
     await bob.reload()
@@ -116,7 +117,9 @@ async def test_an_owner_reads_what_the_room_is_changes_it_archives_it_and_delete
     await close_details(ada)
     await expect(composer(ada)).to_be_hidden()
     await expect(bob.get_by_test_id("shut")).to_contain_text("This room is archived")
-    await expect(bob.get_by_test_id("room-about")).to_have_text("Archived · What grows")
+    await expect(bob.get_by_test_id("room-about")).to_have_text(
+        "Archived · What grows: https://plants.example/"
+    )
     await messages(bob).last.hover()
     await expect(messages(bob).last.get_by_test_id("link")).to_be_visible()
     for act in ("react", "reply", "edit"):

@@ -24,6 +24,9 @@ async def expect_back(page: Page) -> None:
     await expect(banner).to_be_hidden()
 
 
+HERE = "getComputedStyle(document.querySelector('.dot.here'), '::after').visibility"
+
+
 async def test_without_a_network_messages_are_kept_and_missed_ones_arrive_later(
     served: ServedApp, new_page: Pages
 ) -> None:
@@ -34,6 +37,7 @@ async def test_without_a_network_messages_are_kept_and_missed_ones_arrive_later(
     await say(ada, "before")
     banner = ada.get_by_test_id("banner")
     await expect(banner).to_be_hidden()
+    assert await ada.evaluate(HERE) == "visible"
 
     await ada.context.set_offline(True)
     await expect(banner).to_contain_text("You are offline. Messages are kept and sent when you are back.")
@@ -44,6 +48,7 @@ async def test_without_a_network_messages_are_kept_and_missed_ones_arrive_later(
     await expect(messages(ada).last).to_have_attribute("data-status", "pending")
     await say(bob, "missed by Ada")
     await new_page.screenshot(ada, "offline")
+    assert await ada.evaluate(HERE) == "hidden"
     await expect(lines(ada)).to_have_text(["before", "kept one", "kept two"])
 
     await ada.context.set_offline(False)

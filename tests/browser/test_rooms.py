@@ -208,6 +208,7 @@ async def test_the_switcher_finds_rooms_by_letters(served: ServedApp, new_page: 
     await expect(composer(page)).to_have_value("")
 
     await page.keyboard.press("Control+k")
+    await expect(options).to_have_text(["# General", "# Random", "# Random-thoughts", "# Support"])
     await field.press("Escape")
     await expect(page.get_by_test_id("switcher")).to_have_count(0)
     await expect(composer(page)).to_be_focused()

@@ -171,7 +171,8 @@ async def they_react(story: Story) -> None:
 
 async def ada_sends_a_picture_and_a_file(story: Story) -> None:
     ada, bob = story.ada, story.bob
-    await ada.get_by_test_id("chooser").set_input_files(
+    chooser = ada.locator(".talk-pane").get_by_test_id("chooser")
+    await chooser.set_input_files(
         [a_file("plan.png", picture(640, 320), "image/png"), a_file("seeds.txt", b"beans, peas\n" * 99)]
     )
     await expect(ada.locator("[data-testid=tray-file][data-state=done]")).to_have_count(2)
@@ -322,6 +323,7 @@ async def bob_signs_out_everywhere_and_ada_here(story: Story) -> None:
     ada, bob, desk = story.ada, story.bob, story.bobs_desk
     await desk.get_by_test_id("me-menu").click()
     await desk.get_by_test_id("sign-out-everywhere").click()
+    await desk.get_by_test_id("answer-yes").click()
     await expect(desk.get_by_test_id("sign-in")).to_be_visible()
     await expect(bob.get_by_test_id("ended").get_by_role("button", name="Sign in")).to_be_visible()
     await expect(person(ada, "Bob")).to_have_count(0)

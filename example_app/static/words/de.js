@@ -16,6 +16,8 @@ export const words = ({ counted, number }) => ({
     showPassword: "Passwort zeigen",
     lost: "Wenn du dein Passwort verloren hast, brauchst du ein neues Konto: Dieses Beispiel verschickt keine Mails.",
     signOutEverywhere: "Auf allen Geräten abmelden",
+    everywhere: "Hier und überall sonst musst du dich dann neu anmelden.",
+    everywhereYes: "Abmelden",
     name: "Name",
     nameRule: "Andere sehen ihn: 3 bis 32 Buchstaben, Ziffern, Punkte, Binde- oder Unterstriche.",
     password: "Passwort",

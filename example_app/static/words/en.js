@@ -16,6 +16,8 @@ export const words = ({ counted, number }) => ({
     showPassword: "Show password",
     lost: "If you have lost your password, you need a new account: this example sends no mails.",
     signOutEverywhere: "Sign out on all devices",
+    everywhere: "You will have to sign in again here, and everywhere else.",
+    everywhereYes: "Sign out",
     name: "Name",
     nameRule: "Others see it: 3 to 32 letters, digits, dots, hyphens or underscores.",
     password: "Password",

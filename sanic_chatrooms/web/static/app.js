@@ -46,6 +46,7 @@ export class App {
     followGrowth(chat, this.book, (what, room, item) => room === this.room && this.talk.conversation[what](item));
     this.reactions = new Reactions(chat, () => this.#soon(), (title, error) => this.notices.refused(title, error));
     this.attention = new Attention(chat, this.book, this.notices, { go: (id) => this.#go(id), changed: () => this.#soon(), load: (part, act) => this.parts.load(part, act) });
+    chat.on("state", ({ state }) => this.element.classList.toggle("offline", state !== "online"));
     this.nearby = new Nearby(chat, () => this.#soon());
     this.#panes(options);
     this.columns = new Columns(this.element, this.talk, this.people, this.column, options.people !== false, (pane) => (pane ? this.#go(this.room.id, pane) : this.#up(this.room.id)));

@@ -2,7 +2,7 @@
 
 import { touch } from "./columns.js";
 import { Completion } from "./completion.js";
-import { chosen, el, fill, focusBeside, iconButton } from "./dom.js";
+import { button, chosen, el, fill, focusBeside, iconButton } from "./dom.js";
 import { isVisible, some } from "./format.js";
 import { marksWith } from "./marks.js";
 import { words } from "./words.js";
@@ -21,13 +21,14 @@ export class Composer {
     this.button = iconButton("send", words.composer.send, { class: "send", testid: `${name}send`, disabled: true, onclick: () => this.#send(), onpointerdown: (event) => event.preventDefault() });
     this.marks = iconButton("marks", words.composer.formatting, { testid: `${name}formatting`, hidden: !acts.onFormat, "aria-expanded": "false", onclick: () => this.#showMarks(), onpointerdown: (event) => event.preventDefault() });
     this.typing = el("span.cut", { testid: `${name}typing` });
+    this.asFile = button(words.composer.asFile, () => this.#toFile(), { class: "plain", hidden: true, testid: `${name}as-file` });
     this.above = el("div");
     this.before = el("div");
     this.bar = el("div");
     this.why = el("p.shut", { role: "status", testid: `${name}shut`, hidden: true });
     this.element = el("div.composer", {}, this.above, this.bar,
       el("div.composer-box", {}, this.completion.element, this.before, this.field, this.marks, this.button),
-      el("div.under", {}, this.typing, this.writing.limit),
+      el("div.under", {}, this.typing, this.writing.limit, this.asFile),
       el("p.sr-only", { id: `${name}composer-help` }));
     this.#explain();
   }
@@ -83,17 +84,28 @@ export class Composer {
     else this.acts.onFormat(({ formatBar }) => show(formatBar(this.field)));
   }
 
-  /** Files for the message, as the app keeps them: {element, button, busy, ready, take()}; null if there can be none. */
-  attach(tray) {
+  /** Take files where the app keeps some: those that are chosen, and those that are dropped on `pane`. `files`: see startChat. */
+  takeFiles(files, pane, update) {
+    files?.ready.then(() => {
+      this.files = files;
+      files.listen(pane, () => (this.element.hidden || !this.tray?.add ? null : this.tray));
+      update();
+    });
+  }
+
+  /** Files for messages to `place`, which has them until they are sent: the room, or a thread of it. The app keeps files by rooms. */
+  attachTo(place, room) {
+    const { files } = this;
+    const later = () => (this.later ??= { button: iconButton("clip", words.composer.filesLater, { disabled: true }) });
+    if (files) this.#attach(room.isDraft ? later() : (place.tray ??= files.tray(room.id, () => this.#fit())));
+  }
+
+  // What the app keeps them in: {element, button, busy, ready, take(), add(files)}.
+  #attach(tray) {
     if (tray === this.tray) return;
     this.tray = tray;
     fill(this.above, tray?.element);
     fill(this.before, tray?.button);
-    this.#fit();
-  }
-
-  /** The files have changed. */
-  attached() {
     this.#fit();
   }
 
@@ -119,9 +131,16 @@ export class Composer {
     const mentions = this.completion.mentions(text);
     this.writing.text = "";
     this.completion.clear();
-    const attachments = this.tray?.take() ?? [];
+    const attachments = this.tray?.take?.() ?? [];
     this.#fit();
     this.acts.onSend(text, { ...(mentions.length && { mentions }), ...(attachments.length && { attachments }) });
+  }
+
+  #toFile() {
+    this.tray.add([new File([this.text], words.composer.fileName, { type: "text/plain" })]);
+    this.writing.text = "";
+    this.#changed();
+    this.focus();
   }
 
   #changed() {
@@ -133,6 +152,7 @@ export class Composer {
     const { tray, writing, button } = this;
     const said = writing.fit();
     this.formatting?.update();
+    this.asFile.hidden = !(writing.tooLong && tray?.add);
     button.disabled = Boolean(tray?.busy || writing.tooLong || !(said || tray?.ready));
     button.title = tray?.busy ? words.composer.files : words.composer.send;
   }

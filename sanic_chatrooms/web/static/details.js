@@ -7,7 +7,7 @@ import { byName, dayName, toldApart } from "./format.js";
 import { capital } from "./language.js";
 import { part } from "./part.js";
 import { pins } from "./pins.js";
-import { calm } from "./richtext.js";
+import { withLinks } from "./richtext.js";
 import { byRole, entryInWords, inWords, mayChange, roleName } from "./room-words.js";
 import { giveRole } from "./roles.js";
 import { archive, remove, settings } from "./room-settings.js";
@@ -54,7 +54,7 @@ function whole(it, about, close, jump) {
   ];
   const { topic, archived } = about;
   return [
-    topic && el("p", { dir: "auto", testid: "details-topic" }, calm(topic)),
+    topic && el("p", { dir: "auto", testid: "details-topic" }, withLinks(topic)),
     archived && el("p.shut", { testid: "details-archived" }, words.details.archived),
     row(acts, then),
     facts(it, about),

@@ -36,9 +36,11 @@ export class ReadMarks {
   }
 
   #put(room, epoch, seq) {
+    delete this.#marks[room]; // so that it is the last one
     Object.defineProperty(this.#marks, room, { value: { epoch, seq }, enumerable: true, configurable: true, writable: true });
   }
 
+  /** Their ids, the one that was read last at the end. */
   rooms() {
     return Object.keys(this.#marks);
   }

@@ -41,6 +41,16 @@ export function richText(text, pen = newPen()) {
   return spoken(blocks(text, pen, 0), pen);
 }
 
+/** A line of text with its addresses as links, and otherwise as it is. */
+export function withLinks(text) {
+  const pen = newPen();
+  const parts = calm(text).split(new RegExp(`(${ADDRESS.source})`, "iu"));
+  return parts.map((part, at) => {
+    const { node, to } = (at % 2 && addressAt(part, 0, pen)) || { to: 0 };
+    return [node, part.slice(node ? to : 0)];
+  });
+}
+
 /** What a text says, without its marks. */
 export function plainText(text) {
   const make = (tag, _, nodes) => (BLOCKS.test(tag) ? `\n${nodes.join("")}\n` : nodes.join(""));

@@ -24,6 +24,9 @@ function content(directory, searches, value, close) {
   let rows = [];
   const { book } = directory;
   const rooms = book.listed();
+  const read = book.unread.marks.rooms();
+  const lately = ({ id }) => (id === book.shown?.id ? -1 : read.indexOf(id));
+  const recent = [...rooms].sort((a, b) => lately(b) - lately(a)); // the one before this one is first
   const { label, none } = words.switcher;
   const field = el("input.field", { role: "combobox", autocomplete: "off", autofocus: true, placeholder: label, "aria-label": label, "aria-expanded": "true", "aria-controls": "switcher-list", testid: "switcher-field", oninput: look, onkeydown: key });
   const box = el("ul", { id: "switcher-list", role: "listbox", "aria-label": words.rooms.label });
@@ -33,7 +36,7 @@ function content(directory, searches, value, close) {
   function show(index) {
     const asked = field.value.trim();
     const [typed, isPerson] = [asked.replace(/^[#@]/, ""), asked[0] === "@"];
-    rows = matching(asked ? [...rooms, ...book.strangers()] : rooms, typed, isPerson);
+    rows = matching(asked ? [...rooms, ...book.strangers()] : recent, typed, isPerson);
     const found = rows.some(({ isRoom }) => isRoom);
     if (searches && typed && !isPerson) rows.push({ key: "switcher-search", id: { search: asked }, sigil: "search", name: words.switcher.search(asked) });
     chosen = (index + rows.length) % (rows.length || 1);

@@ -5,10 +5,10 @@ import { Banner } from "./banner.js";
 import { onPhone } from "./columns.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
-import { button, composing, el, icon, iconButton } from "./dom.js";
+import { button, composing, el, fill, icon, iconButton } from "./dom.js";
 import { number } from "./language.js";
 import { sentence, shutBecause, sentenceOf } from "./reasons.js";
-import { calm } from "./richtext.js";
+import { withLinks } from "./richtext.js";
 import { rowActs } from "./row-acts.js";
 import { skeleton, statePanel } from "./states.js";
 import { firstAbove, offers, written } from "./unread.js";
@@ -64,18 +64,7 @@ export class TalkPane {
     this.conversation.log.addEventListener("keydown", (event) => event.key === "Escape" && !composing(event) && this.composer.focus());
     // There is no room to write to yet.
     this.composer.element.hidden = true;
-    acts.files?.ready.then(() => this.#takeFiles());
-  }
-
-  #takeFiles() {
-    const { acts, composer } = this;
-    this.takesFiles = true;
-    acts.files.listen(this.element, () => (composer.element.hidden ? null : composer.tray));
-    if (this.room) this.update();
-  }
-
-  #trayOf(room) {
-    return this.takesFiles && !room.isDraft ? (room.tray ??= this.acts.files.tray(room.id, () => this.composer.attached())) : null;
+    this.composer.takeFiles(acts.files, this.element, () => this.room && this.update());
   }
 
   /** Another room is about to be shown, perhaps this one again: keep where somebody reads. */
@@ -102,7 +91,7 @@ export class TalkPane {
     this.kind = "nowhere";
     this.#offerFirst(null);
     this.called.textContent = words.room.nothing;
-    this.mark.textContent = this.about.textContent = "";
+    this.mark.textContent = this.about.textContent = this.said = "";
     this.called.disabled = this.lock.hidden = true;
     this.people.hidden = this.search.hidden = true;
     if (this.more) this.more.hidden = true;
@@ -146,7 +135,8 @@ export class TalkPane {
     if (this.called.textContent !== room.name) this.called.textContent = room.name;
     this.called.disabled = this.people.hidden = room.isDraft || room.status !== "ready";
     this.lock.hidden = room.isClosed || room.visibility !== "private";
-    this.about.textContent = room.isClosed ? "" : calm([room.archived && words.room.archived, room.isDirect ? whereIs(room) : room.topic].filter(Boolean).join(" · "));
+    const about = room.isClosed ? "" : [room.archived && words.room.archived, room.isDirect ? whereIs(room) : room.topic].filter(Boolean).join(" · ");
+    if (about !== this.said) fill(this.about, withLinks((this.said = about))); // otherwise a link may have the focus
     this.mark.textContent = room.mark;
     this.here.textContent = number(room.online);
     this.search.hidden = room.isClosed || !offers(chat, "search");
@@ -156,7 +146,7 @@ export class TalkPane {
     conversation.log.setAttribute("aria-label", words.room.messages(room.name));
     composer.address(room.visibility === "public" ? `#${room.name}` : room.name, chat.welcome?.limits.maxText);
     composer.showTyping(room.typing.filter((one) => one.id !== chat.user?.id && !this.acts.isBlocked(one)));
-    composer.attach(this.#trayOf(room));
+    composer.attachTo(room, room);
     this.#instead(room);
     conversation.timeline = room.shown; // a window far up may have become a part of it
     conversation.update(this.#top(room));

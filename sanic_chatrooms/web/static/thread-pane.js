@@ -38,6 +38,7 @@ export class ThreadPane {
         el("div.grow", {}, el("div.title", {}, this.name), this.place),
         iconButton("close", words.thread.close, { class: "leave", onclick: acts.onClose })),
       parent, this.conversation.element, this.composer.why, this.composer.element);
+    this.composer.takeFiles(acts.files, this.element, () => this.update());
   }
 
   open(thread) {
@@ -81,6 +82,7 @@ export class ThreadPane {
     this.place.textContent = room.name;
     this.parent.set(message ? rowsOf([message], null, null).slice(-1) : []);
     composer.invite(words.message.reply, this.chat.welcome?.limits.maxText);
+    composer.attachTo(thread, room);
     this.#instead();
     conversation.update(this.#top());
     this.#aim(thread);

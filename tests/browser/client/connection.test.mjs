@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { reconnects } from "../../../sanic_chatrooms/web/static/client.js";
+import { Link } from "../../../sanic_chatrooms/web/static/client/link.js";
 import { message, settled, world } from "./support.mjs";
 
 test("connect resolves with the welcome", async (t) => {
@@ -469,4 +470,25 @@ test("markers and preferences are asked for as the server knows them", async (t)
   assert.deepEqual(asked, [
     ["a", { seq: 7 }], ["a", { seq: 7, unread: true }], [undefined, { rooms: ["a", "b"] }], [undefined, undefined], ["a", { notify: "none" }],
   ]);
+});
+
+test("a server that is away as a whole is not asked in a row, nor each time for what stands in for sockets", async (t) => {
+  const { WebSocket, sockets, clock } = world(t);
+  let asked = 0;
+  const standIn = async () => (asked++, null); // the file is on that server, too
+  const identity = { renewable: false, proof: async () => ({ token: "t", guest: false }) };
+  const options = { url: "ws://host/chat/ws", first: 1, longest: 30, random: () => 0.5, WebSocket };
+  const nothing = () => {};
+  const link = new Link({ options, identity, standIn, changed: nothing, lost: nothing, problem: nothing });
+  link.open();
+  const waits = [];
+  while (waits.length < 12) {
+    await settled();
+    sockets.at(-1).shut(1006);
+    waits.push(link.status.retryIn);
+    await clock.advance(link.status.retryIn + 0.001);
+  }
+  link.close();
+  assert.ok(asked <= 4, `asked ${asked} times`);
+  assert.ok(waits.filter((seconds) => seconds === 0).length <= 4, `waits: ${waits}`);
 });

@@ -5,7 +5,7 @@ import test from "node:test";
 
 import { textOf } from "./page.mjs";
 
-const { calm, richText } = await import("../../../sanic_chatrooms/web/static/richtext.js");
+const { calm, richText, withLinks } = await import("../../../sanic_chatrooms/web/static/richtext.js");
 
 const MOST = 16_000;
 const elements = (text) => richText(text).filter((node) => typeof node !== "string");
@@ -74,4 +74,11 @@ test("code is code, and an unclosed fence is text", () => {
   assert.deepEqual(elements("say `a` and `b`").map(({ tag, text }) => tag + text), ["codea", "codeb"]);
   for (const text of ["`a\nb`", "```", "```\n```", "``a``", "`", "a ```b"]) assert.deepEqual(elements(text), [], text);
   assert.equal(textOf(richText("a\n`b`\nc")), "a\nb\nc");
+});
+
+test("in a line, only addresses are drawn, and nothing is lost", () => {
+  const line = "*Rules*: https://a.example/x, `http://b.example`. No javascript:alert(1) and http://";
+  const nodes = withLinks(line).flat().filter(Boolean);
+  assert.equal(textOf(nodes), line);
+  assert.deepEqual(nodes.filter(({ tag }) => tag).map(({ tag, attributes }) => [tag, attributes.href]), [["a", "https://a.example/x"], ["a", "http://b.example/"]]);
 });

@@ -88,6 +88,7 @@ export class Link {
       const proof = await this.#chat.identity.proof();
       if (run !== this.#run) return;
       this.#HttpSocket = HttpSocket;
+      if (!HttpSocket && this.#mayStandIn()) this.#silent = 0; // the server is away as a whole
       if (HttpSocket) this.#use(new HttpSocket(proof.token), proof);
       else this.#connect(proof);
     } catch (error) {
