@@ -9,6 +9,7 @@ import functools
 import hashlib
 import mimetypes
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -116,9 +117,13 @@ class Assets:
         if compact is None or name in CLIENTS:
             return self._files[name]
         if name not in self._compact:
-            text = await asyncio.to_thread(compact, self._files[name].body.decode())
-            self._compact[name] = _asset(name, text.encode())
+            self._compact[name] = await asyncio.to_thread(_smaller, compact, name, self._files[name].body)
         return self._compact[name]
+
+
+@functools.cache  # once for all instances of a process
+def _smaller(compact: Callable[[str], str], name: str, body: bytes) -> _Asset:
+    return _asset(name, compact(body.decode()).encode())
 
 
 @functools.cache

@@ -55,6 +55,7 @@ async def test_the_first_view_is_german_for_a_german_browser_and_loads_no_other_
 async def test_words_are_asked_for_before_the_modules_that_need_them(
     served: ServedApp, new_page: Pages, path: str
 ) -> None:
+    served.joined = False
     await served.open()
     page = await new_page(locale="de-DE")
     order: list[str] = []

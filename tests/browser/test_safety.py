@@ -15,6 +15,7 @@ from sanic_chatrooms.web.bundle import bundle
 from sanic_chatrooms.web.compact import compact_style
 from tests.browser.acts import enter, entered, lines, say
 from tests.browser.conftest import Pages
+from tests.browser.joined_page import JOINED
 from tests.browser.served import ServedApp
 from tests.support.process import ROOT, free_port, start_command
 
@@ -124,7 +125,7 @@ class Rest:
         await page.route(re.compile(r"/static/[\w-]+\.(js|css)$"), self._let)
 
     async def _let(self, route: Route) -> None:
-        if route.request.url.rpartition("/")[2] not in FIRST:
+        if route.request.url.rpartition("/")[2] not in (*FIRST, JOINED):
             await self.released.wait()
             if self.lost:
                 await route.abort()
@@ -136,6 +137,7 @@ class Rest:
 async def test_the_first_view_is_painted_before_the_rest_of_the_page_is_there(
     served: ServedApp, new_page: Pages
 ) -> None:
+    served.joined = False
     await served.open()
     page, rest = await new_page(), Rest()
     await rest.follow(page)
@@ -154,6 +156,7 @@ async def test_the_first_view_is_painted_before_the_rest_of_the_page_is_there(
 
 @on_one_loop
 async def test_who_returns_sees_that_the_page_loads(served: ServedApp, new_page: Pages) -> None:
+    served.joined = False
     await served.open()
     page, rest = await new_page(), Rest()
     await enter(page, "Ada", path="/chat/")
@@ -169,6 +172,7 @@ async def test_who_returns_sees_that_the_page_loads(served: ServedApp, new_page:
 
 @on_one_loop
 async def test_a_page_that_is_not_complete_says_so(served: ServedApp, new_page: Pages) -> None:
+    served.joined = False
     await served.open()
     newcomer, returning, rest = await new_page(), await new_page(), Rest()
     await enter(returning, "Bob", path="/chat/")
