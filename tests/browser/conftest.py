@@ -25,10 +25,13 @@ from sanic import Sanic
 from tests.browser.served import ServedApp
 from tests.support.fixtures import Live
 from tests.support.process import ServerProcess, free_port, start_command
+from tests.support.thorough import THOROUGH
 
 PATIENCE = 20_000  # ms; generous: a busy machine is no defect
 expect.set_options(timeout=PATIENCE)
 ARTIFACTS = Path(os.environ.get("ARTIFACTS") or Path(__file__).parents[2] / "artifacts")
+PICTURES = THOROUGH or "ARTIFACTS" in os.environ
+"""Are pictures kept for people to look at? Without a graphics card, those of a whole run take a tenth of its processor time."""
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 # Without windows it takes two thirds of the processor time, and nobody can be asked for notifications or use a clipboard.
 SHELLS = ("chromium-headless-shell",)
@@ -93,17 +96,21 @@ class Pages:
                 self._written.clear()
                 await self._written.wait()
 
-    async def screenshot(self, page: Page, label: str) -> Path:
-        """Keep what the page shows now as artifacts/<test>-<label>.png."""
+    async def screenshot(self, page: Page, label: str) -> None:
+        """Keep what the page shows now as artifacts/<test>-<label>.png, if pictures are wanted."""
+        if PICTURES:
+            await self.draw(page, label)
+
+    async def draw(self, page: Page, label: str) -> Path:
         path = ARTIFACTS / f"{self._name}-{label}.png"
         await page.screenshot(path=path)
         return path
 
     async def close(self, *, failed: bool) -> None:
-        """Close all pages; those of a failed test leave a picture of their end: drawing one is dear without a graphics card."""
+        """Close all pages; those of a failed test leave a picture of their end."""
         for number, page in enumerate(self._pages, start=1):
             if failed and not page.is_closed():
-                await self.screenshot(page, f"end-{number}")
+                await self.draw(page, f"end-{number}")
             await page.context.close()
 
     def _note_error(self, error: PlaywrightError) -> None:

@@ -45,11 +45,11 @@ async def test_uncaught_exceptions_are_noted(pages: tuple[Page, Page], new_page:
     new_page.errors.clear()
 
 
-async def test_screenshots_are_kept(pages: tuple[Page, Page], new_page: Pages) -> None:
+async def test_pictures_of_the_end_are_kept(pages: tuple[Page, Page], new_page: Pages) -> None:
     page, _ = pages
     await page.goto("/")
 
-    path = await new_page.screenshot(page, "hello")
+    path = await new_page.draw(page, "hello")
 
     assert path.read_bytes().startswith(b"\x89PNG")
     assert path.parent.name == "artifacts"

@@ -24,8 +24,7 @@ from sanic_chatrooms.hooks.middleware import Handler
 from sanic_chatrooms.testing import MemoryClient
 from tests.browser.acts import composer, enter, entered
 from tests.browser.conftest import Pages
-from tests.browser.payloads import ELEMENTS
-from tests.browser.payloads import PAYLOADS as EVERY
+from tests.browser.payloads import ELEMENTS, PAYLOADS
 from tests.browser.served import ServedApp
 from tests.browser.test_chat_room import put_shop
 from tests.support.fixtures import Live
@@ -33,10 +32,16 @@ from tests.support.joined import joined
 from tests.support.server import http_request
 from tests.support.thorough import THOROUGH
 
-PAYLOADS = EVERY if THOROUGH else EVERY[::2]  # more than a page of each list
-ALL = range(len(PAYLOADS))
-SOME = PAYLOADS if THOROUGH else PAYLOADS[::4]
-"""Where each takes a navigation of its own, or a key press and what follows."""
+PARTS = 1 if THOROUGH else 3
+"""In how many parts the payloads are put into the page. Each part has some of every kind, and each place gets another one."""
+
+
+def part(number: int) -> range:
+    """Which of the payloads are in this part."""
+    return range(number % PARTS, len(PAYLOADS), PARTS)
+
+
+ROOM, LISTS, TYPED, ADDRESS, ELEMENT = part(0), part(1), part(2), part(0), part(1)
 MARK = re.compile(r"p-(\d+)-x")
 PERSON = User("eve", "Eve")
 
@@ -164,6 +169,10 @@ ATTRIBUTES = """async (texts) => {
 NO_WEB = re.compile(r"(javascript|data|vbscript|blob|file):", re.IGNORECASE)
 
 
+def texts(some: range) -> list[str]:
+    return [PAYLOADS[at] for at in some]
+
+
 def mark(at: int) -> str:
     return f"p-{at}-x"
 
@@ -237,7 +246,11 @@ async def watched(pages: Pages, served: ServedApp, path: str = "/chat/", **optio
 
 
 def test_there_are_enough_payloads() -> None:
-    assert len(EVERY) >= 200
+    assert len(PAYLOADS) >= 200
+
+
+def test_each_payload_is_put_somewhere_in_each_run() -> None:
+    assert {*ROOM, *LISTS, *TYPED} == set(range(len(PAYLOADS)))
 
 
 @pytest.mark.asyncio(loop_scope="session")
@@ -300,37 +313,37 @@ async def test_nothing_in_a_room_its_thread_its_details_and_its_lists_runs(
     await served.open()
     it = await watched(new_page, served)
     page = it.page
-    ada = await in_room(served, it)
+    ada, last = await in_room(served, it), PAYLOADS[ROOM[-1]]
     asked = await served.chat.publish("all", "message", {"text": "all of it"}, sender=PERSON)
     eve = await joined(served.chat.running(), PERSON, "all")
-    for at in ALL:
+    for count, at in enumerate(ROOM):
         await fill(served, at, ada, asked.msg_id, eve)
-        if at % 20 == 0:  # it draws the newest ones only, and is to draw all
-            await it.has_drawn(2 * at)
-    await it.has_drawn(2 * len(ALL))
-    assert len(await page.evaluate("told")) >= len(ALL)
+        if count % 20 == 0:  # it draws the newest ones only, and is to draw all
+            await it.has_drawn(2 * count)
+    await it.has_drawn(2 * len(ROOM))
+    assert len(await page.evaluate("told")) >= len(ROOM)
     await it.is_clean()
-    for at in ALL:
+    for at in ROOM:
         await served.chat.update_room("all", title=mark(at), topic=mark(at))
-    await expect(page.get_by_test_id("room-name")).to_have_text(PAYLOADS[-1])
-    await expect(page.get_by_test_id("room-about")).to_have_text(PAYLOADS[-1])
-    assert PAYLOADS[-1][:9] in await page.title()
+    await expect(page.get_by_test_id("room-name")).to_have_text(last)
+    await expect(page.get_by_test_id("room-about")).to_have_text(last)
+    assert last[:9] in await page.title()
 
     await page.goto(f"#/all/thread/{asked.msg_id}")
     await expect(page.get_by_test_id("thread-log").get_by_test_id("message").last).to_be_visible()
-    await page.evaluate(SCROLL_UP, 3 * len(ALL))
+    await page.evaluate(SCROLL_UP, 3 * len(ROOM))
     await page.goto("#/all")
     await page.reload()
     await entered(page)
     await page.get_by_test_id("open-details").click()
-    for more, line, least in (("details-more", "member", len(ALL)), ("pins-more", "pin-line", len(ALL))):
+    for more, line, least in (("details-more", "member", len(ROOM)), ("pins-more", "pin-line", len(ROOM))):
         await page.evaluate(ALL_OF, [more, line, least])
     await it.is_clean()
     await page.get_by_test_id("details-close").click()
     for entry, line in (("reports", "report-line"), ("restrictions", "restriction")):
         await page.get_by_test_id("room-menu").click()
         await page.get_by_test_id(entry).click()
-        await expect(page.get_by_test_id(line)).to_have_count(100)
+        await expect(page.get_by_test_id(line)).to_have_count(min(100, len(ROOM)))
         await page.get_by_test_id("list-done").click()
     await it.is_clean()
     await new_page.screenshot(page, "room")
@@ -342,9 +355,9 @@ async def test_nothing_in_lists_and_notices_runs(served: ServedApp, new_page: Pa
     await served.open("random")
     it = await watched(new_page, served, "/")
     page, chat, ada = it.page, served.chat, served.user("Ada")
-    half = len(ALL) // 2  # of lists that show 200 rooms, or 200 invitations, to one who comes back
+    half = len(LISTS) // 2  # of lists that show 200 rooms, or 200 invitations, to one who comes back
     async with AsyncExitStack() as present:
-        for at in ALL:
+        for count, at in enumerate(LISTS):
             text = mark(at)
             await chat.create_room(f"invited-{at}", title=text, visibility="private")
             await chat.invite(f"invited-{at}", ada)
@@ -355,19 +368,19 @@ async def test_nothing_in_lists_and_notices_runs(served: ServedApp, new_page: Pa
                 chat.appear(User(f"u{at}", text), rooms=["general" if at % 2 else "random"])
             )
             await chat.typing("general" if at % 2 else "random", User(f"u{at}", text))
-            if at % 40 == 0 or at == ALL[-1]:
+            if count % 40 == 0 or at == LISTS[-1]:
                 await page.get_by_test_id("bell").click()
                 await expect(page.get_by_test_id("notice-list")).to_be_visible()
                 await page.keyboard.press("Escape")
-            if at == ALL[half]:
+            if count == half:
                 await expect(page.get_by_test_id("more-invitations")).to_be_visible()
                 await page.get_by_test_id("more-invitations").click()
                 await expect(page.get_by_test_id("invitation")).to_have_count(half + 1)
-                for before in ALL[: half + 1]:
+                for before in LISTS[: half + 1]:
                     await chat.delete_room(f"invited-{before}")
-        await expect(page.get_by_test_id("topic")).to_have_text(PAYLOADS[-1])
-        await expect(page.get_by_test_id("invitation")).to_have_count(len(ALL) - half - 1)
-        await chat.typing("general", User("u1", mark(1)))
+        await expect(page.get_by_test_id("topic")).to_have_text(PAYLOADS[LISTS[-1]])
+        await expect(page.get_by_test_id("invitation")).to_have_count(len(LISTS) - half - 1)
+        await chat.typing("general", User(f"u{LISTS[1]}", mark(LISTS[1])))
         await expect(page.get_by_test_id("typing")).to_contain_text("typing")
         await composer(page).press_sequentially("@")
         await expect(page.get_by_test_id("mention-option").first).to_be_visible()
@@ -375,10 +388,10 @@ async def test_nothing_in_lists_and_notices_runs(served: ServedApp, new_page: Pa
         await page.goto("#/random")
         await expect(page.get_by_test_id("person").nth(20)).to_be_visible()
         await page.keyboard.press("Control+k")
-        await page.evaluate(FILL, ["switcher-field", ["", *PAYLOADS]])
+        await page.evaluate(FILL, ["switcher-field", ["", *texts(LISTS)]])
         await page.keyboard.press("Escape")
         await it.is_clean()
-    for some in (ALL[:half], ALL[half:]):
+    for some in (LISTS[:half], LISTS[half:]):
         for at in some:
             await chat.create_room(f"r{at}", title=mark(at))
         await page.goto("#/general")
@@ -386,8 +399,8 @@ async def test_nothing_in_lists_and_notices_runs(served: ServedApp, new_page: Pa
         await expect(page.locator("[data-room]")).to_have_count(len(some) + 2)
         for at in some:
             await chat.delete_room(f"r{at}")
-    for at, address in enumerate(PAYLOADS):
-        if NO_WEB.match(re.sub(r"[\\x00-\\x20]", "", address)):
+    for at in LISTS:
+        if NO_WEB.match(re.sub(r"[\\x00-\\x20]", "", PAYLOADS[at])):
             await chat.broadcast("redirect", {"url": mark(at)})
     await chat.broadcast("notice", {"title": "After all", "content": "redirects"})
     await expect(page.get_by_test_id("toast").filter(has_text="After all")).to_be_visible()
@@ -403,34 +416,37 @@ async def test_nothing_that_is_typed_sought_found_or_refused_runs(served: Served
     await served.open("refusing", "needles")
     it = await watched(new_page, served)
     await served.chat.add_member("needles", served.user("Ada"))
-    for at in ALL:
+    for at in TYPED:
         await served.chat.publish("needles", "message", {"text": f"needle {mark(at)}"}, sender=PERSON)
-    page = it.page
+    page, some = (
+        it.page,
+        texts(TYPED[:: 1 if THOROUGH else 3]),
+    )  # where each takes a key press and what follows
     await page.get_by_test_id("formatting").click()
-    await page.evaluate(TYPE, list(SOME))
-    await it.has_drawn(len(SOME))
+    await page.evaluate(TYPE, some)
+    await it.has_drawn(len(some))
     await expect(page.locator("[data-status=pending]")).to_have_count(0)
     await it.is_clean()
     await page.goto("#/refusing")
     await entered(page)
-    await page.evaluate(TYPE, [str(at) for at in range(len(SOME))])
-    await expect(page.get_by_test_id("failed")).to_have_count(len(SOME))
-    for at in (0, 1, 2):
-        await composer(page).fill(PAYLOADS[at])
+    await page.evaluate(TYPE, [str(at) for at in TYPED[: len(some)]])
+    await expect(page.get_by_test_id("failed")).to_have_count(len(some))
+    for text in some[:3]:
+        await composer(page).fill(text)
         await page.goto("#/general")
         await entered(page)
         await page.goto("#/refusing")
-        await expect(composer(page)).to_have_value(PAYLOADS[at])
+        await expect(composer(page)).to_have_value(text)
     await page.goto("#/needles")
     await entered(page)
     await page.get_by_test_id("open-search").click()
     await expect(page.get_by_test_id("search-field")).to_be_visible()
-    await page.evaluate(FILL, ["search-field", list(PAYLOADS)])
+    await page.evaluate(FILL, ["search-field", texts(TYPED)])
     await page.get_by_test_id("search-field").fill("needle")
-    await page.evaluate(ALL_OF, ["search-more", "search-hit", len(ALL)])
+    await page.evaluate(ALL_OF, ["search-more", "search-hit", len(TYPED)])
     await it.is_clean()
     await page.keyboard.press("Escape")
-    await page.evaluate(CALLED, list(SOME[::5]))
+    await page.evaluate(CALLED, some[::5])
     await it.is_clean()
     await new_page.screenshot(page, "typed")
 
@@ -442,10 +458,10 @@ async def test_nothing_in_an_address_or_in_what_the_browser_keeps_runs(
 ) -> None:
     await served.open()
     it = await watched(new_page, served)
-    page = it.page
-    await page.evaluate(GO, list(SOME))
+    page, some = it.page, texts(ADDRESS[:: 1 if THOROUGH else 3])  # where each takes a navigation of its own
+    await page.evaluate(GO, some)
     await it.is_clean()
-    for text in SOME[::40]:
+    for text in some[::40]:
         await page.goto(f"/chat/?{quote(text)}={quote(text)}#/general")
         await entered(page)
         await page.evaluate(
@@ -456,7 +472,7 @@ async def test_nothing_in_an_address_or_in_what_the_browser_keeps_runs(
         await entered(page)
         await it.is_clean()
     host, port = served.url.removeprefix("http://").split(":")
-    for at, text in enumerate(PAYLOADS):
+    for at, text in enumerate(texts(ADDRESS)):
         path = ("", "chat/", "chat/static/", "static/")[at % 4]
         answer = await http_request(host, int(port), "GET", f"/{path}{quote(text, safe='')}")
         assert "<" not in text or text not in answer.text or "html" not in answer.headers["content-type"]
@@ -471,7 +487,7 @@ async def test_nothing_in_the_element_runs(served: ServedApp, new_page: Pages) -
     await page.goto("/shop")
     await expect(page.get_by_test_id("here")).to_have_text("1 here")
     ada = served.user("Ada")
-    for at in ALL:
+    for count, at in enumerate(ELEMENT):
         text = mark(at)
         person = User(f"u{at}", text)
         file = {
@@ -486,12 +502,12 @@ async def test_nothing_in_the_element_runs(served: ServedApp, new_page: Pages) -
         )
         await served.chat.react("general", said.msg_id, f":{text}:", as_user=ada)
         await served.chat.update_room("general", topic=text, title=text)
-        if at % 50 == 0:
-            await it.has_drawn(at)
-    await it.has_drawn(len(ALL))
-    await expect(page.get_by_test_id("room-name")).to_have_text(PAYLOADS[-1])
+        if count % 50 == 0:
+            await it.has_drawn(count)
+    await it.has_drawn(len(ELEMENT))
+    await expect(page.get_by_test_id("room-name")).to_have_text(PAYLOADS[ELEMENT[-1]])
     await it.is_clean()
-    await page.evaluate(ATTRIBUTES, list(PAYLOADS))
+    await page.evaluate(ATTRIBUTES, texts(ELEMENT))
     await it.is_clean()
     await page.evaluate("document.querySelector('chat-room').setAttribute('room', 'general')")
     await expect(composer(page)).to_be_visible()

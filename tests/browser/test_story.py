@@ -1,6 +1,6 @@
 """Two people and the assistant through a whole story, in the example as it is served: Ada at a desk, Bob with a phone in the dark.
 
-Each step is photographed on both screens: artifacts/story/NN-what-happens-{desk,phone}.png.
+With pictures, each step is photographed on both screens: artifacts/story/NN-what-happens-{desk,phone}.png.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.browser.acts import CUTTABLE, composer, cut, entered, write
-from tests.browser.conftest import ARTIFACTS, Pages
+from tests.browser.conftest import ARTIFACTS, PICTURES, Pages
 from tests.browser.test_accounts import PASSWORD, sign_up
 from tests.browser.test_attachments import a_file, picture
 from tests.browser.test_offline import expect_back
@@ -53,7 +53,7 @@ class Story:
     folder: Path
 
     async def photograph(self, name: str) -> None:
-        for page, screen in ((self.ada, "desk"), (self.bob, "phone")):
+        for page, screen in ((self.ada, "desk"), (self.bob, "phone")) if PICTURES else ():
             await page.screenshot(path=self.folder / f"{name}-{screen}.png", animations="disabled")
 
 
@@ -316,7 +316,8 @@ async def bob_comes_with_a_second_device(story: Story) -> None:
         bob.get_by_test_id("act-sheet").get_by_test_id("edit")
     ).to_be_visible()  # his own, wherever he wrote it
     await bob.keyboard.press("Escape")
-    await desk.screenshot(path=story.folder / "18-bob-comes-with-a-second-device-second.png")
+    if PICTURES:
+        await desk.screenshot(path=story.folder / "18-bob-comes-with-a-second-device-second.png")
 
 
 async def bob_signs_out_everywhere_and_ada_here(story: Story) -> None:
