@@ -64,6 +64,7 @@ async def test_the_bell_has_what_was_for_one_after_a_reload_too(served: ServedAp
 
 
 async def test_a_list_that_is_open_gets_what_comes_now(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
     page = await new_page()
     await enter(page, "Ada")
     await page.get_by_test_id("bell").click()

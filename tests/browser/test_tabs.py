@@ -8,6 +8,7 @@ from playwright.async_api import Page, expect
 from tests.browser.acts import composer, enter, entered, go_to, lines, messages, say, write
 from tests.browser.conftest import Pages
 from tests.browser.served import ServedApp
+from tests.support.thorough import unless_thorough
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -114,18 +115,27 @@ async def test_unsent_messages_are_not_discarded_without_a_question(
     await expect(messages(page).last).to_have_attribute("data-status", "sent")
 
 
-@pytest.mark.parametrize("path", ["/", "/chat/"])
+LACKS = {"no": NO_STORAGE, "full": FULL_STORAGE, "old": OLD_BROWSER, "both": NO_STORAGE + OLD_BROWSER}
+
+
 @pytest.mark.parametrize(
-    "lack",
-    [NO_STORAGE, FULL_STORAGE, OLD_BROWSER, NO_STORAGE + OLD_BROWSER],
-    ids=["no", "full", "old", "both"],
+    ("lack", "path"),
+    unless_thorough(
+        [
+            ("no", "/"),
+            ("full", "/chat/"),
+            ("old", "/chat/"),
+            ("both", "/"),
+        ],  # each lack once, each page twice
+        [(lack, path) for lack in LACKS for path in ("/", "/chat/")],
+    ),
 )
 async def test_a_browser_without_storage_or_an_older_one_can_chat(
     served: ServedApp, new_page: Pages, lack: str, path: str
 ) -> None:
     await served.open("lobby")
     page = await new_page()
-    await page.add_init_script(lack)
+    await page.add_init_script(LACKS[lack])
     await enter(page, "Zoë ♥", "lobby", path=path)
     await say(page, "see https://example.org/a_(b). and more")
     await expect(page.get_by_role("link", name="https://example.org/a_(b)")).to_be_visible()

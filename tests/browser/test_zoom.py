@@ -154,10 +154,11 @@ NO_STORE = (
 
 
 @pytest.mark.whole_browser
-@pytest.mark.parametrize("path", ["/", "/chat/"])
+@pytest.mark.parametrize("path", unless_thorough(["/chat/"], ["/", "/chat/"]))
 async def test_without_storage_all_parts_of_the_page_work(
     served: ServedApp, new_page: Pages, path: str
 ) -> None:
+    """Both pages have these parts, and test_tabs.py has the example's page without storage in each run."""
     await served.open("news")
     page = await new_page(viewport={"width": 1280, "height": 800})
     await page.add_init_script(NO_STORE)
