@@ -12,9 +12,9 @@ from sanic.response import HTTPResponse
 from ..access.limits.addresses import network_of
 from ..chat import Chat
 from ..declaration import RouteDeclaration
-from ..errors import ChatError
+from ..errors import ChatError, Unavailable
 from ..wire.codes import CloseCode
-from .handshake import Admission, admit, check_limits
+from .handshake import Admission, admit, check_limits, refuse
 from .mounted import App, Mounted
 from .socket.door import Door, verdict_on
 from .socket.fast import FastConnection
@@ -91,6 +91,13 @@ class Entrance:
         """Do requests come in by the door?"""
         mounted = self._blueprint.mounted(app)
         return mounted.has_door and mounted.chat is not None
+
+    def arrive(self, request: Request, door: Door) -> None:
+        """Let a request begin to come in when it is its turn. If too many wait, it is refused."""
+        mounted = self._blueprint.mounted(request.app)
+        if not mounted.turns.take(door.begin):
+            chat = self._blueprint.running(request.app)
+            door.hand_over(refuse(chat, Unavailable("too many arrive at once; come back in a moment")))
 
     async def come_in(self, request: Request, door: Door) -> None:
         """Admit a request and serve its connection as long as it takes to begin, or give it to Sanic with the verdict."""

@@ -5,10 +5,8 @@ from one address or user · 401 a token that proves nothing.
 """
 
 import asyncio
-import select
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 import msgspec
 from sanic import Request
@@ -23,7 +21,7 @@ from ..sessions.route import Route
 from ..support.origin import normal_origin
 from ..verbs.identity import by_request, of_handshake
 from .problems import RETRY_AFTER, problem_headers
-from .upgrade import answer, make_readable, not_an_upgrade, offered
+from .upgrade import answer, is_gone, make_readable, not_an_upgrade, offered
 
 __all__ = [
     "Admission",
@@ -34,6 +32,7 @@ __all__ = [
     "is_deliberate",
     "is_same_origin",
     "refusal",
+    "refuse",
 ]
 
 MAX_ARRIVING = 2_000
@@ -43,8 +42,6 @@ FROM_BROWSERS = ("cookie", "origin", "sec-fetch-site")
 """Headers that show that a browser sends a request …"""
 _BY_ITSELF = ("basic", "digest", "negotiate", "ntlm")
 """… and schemes of `Authorization` that it adds to requests of any page, once it knows what to say."""
-_CLOSED = getattr(select, "POLLRDHUP", 0)
-"""On Linux: the peer sends nothing more."""
 # A handshake is kept for as long as its connection. What most of them have in common is kept once: that saves 0.4 KB each.
 _NONE: Mapping[str, str] = MappingProxyType({})
 _USUAL = {
@@ -80,7 +77,8 @@ async def admit(
         chat.meter.add(REFUSED, 1, "no_upgrade")
         return refused
     try:
-        _check_peer(request)
+        if is_gone(request.transport):
+            raise Unavailable("the client is gone")
         check_room_for_one_more(chat, route, open_from_ip, arriving)
         _check_origin(request, route)
         handshake = handshake_of(request, route)
@@ -89,15 +87,16 @@ async def admit(
             user = await of_handshake(chat.core, route, handshake)
         _check_user_limit(chat, route, user)
     except ChatError as problem:
-        return _refuse(chat, problem)
+        return refuse(chat, problem)
     except TimeoutError:
-        return _refuse(chat, Unavailable("your identity could not be checked in time"))
+        return refuse(chat, Unavailable("your identity could not be checked in time"))
     if not route.wants_request:  # it would stay as long as the connection
         handshake = msgspec.structs.replace(handshake, request=None)
     return Admission(route, handshake, user, heard)
 
 
-def _refuse(chat: Chat, problem: ChatError) -> HTTPResponse:
+def refuse(chat: Chat, problem: ChatError) -> HTTPResponse:
+    """The answer to a request that is refused for this reason. It is counted."""
     chat.meter.add(REFUSED, 1, problem.code)
     return refusal(problem)
 
@@ -118,19 +117,6 @@ async def _unknown(request: Request, chat: Chat, route: Route) -> HTTPResponse |
     except (ChatError, TimeoutError):
         return None  # not known now
     return None
-
-
-def _check_peer(request: Request) -> None:
-    """Check that the client has not given up: when a crowd comes back, requests may have waited for long before they were read. To admit
-    those of clients who have dialled again since would double the work. Raises `Unavailable`."""
-    transport: Any = request.transport
-    connection = transport.get_extra_info("socket") if _CLOSED else None
-    if connection is None:
-        return
-    look = select.poll()
-    look.register(connection, _CLOSED)
-    if look.poll(0):
-        raise Unavailable("the client is gone")
 
 
 def check_room_for_one_more(chat: Chat, route: Route, open_from_ip: int, arriving: int) -> None:

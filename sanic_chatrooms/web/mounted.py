@@ -29,6 +29,7 @@ from .sanic_contract import Capabilities, FastParts, log_start, probe
 from .socket.fast import FastConnection
 from .socket.lone import LoneConnection
 from .socket.plain import PlainConnection
+from .socket.turns import Turns
 from .workers.stop_accepting import stop_accepting
 
 __all__ = ["App", "Mounted", "mounted_in"]
@@ -88,6 +89,8 @@ class Mounted:
         self.by_ip: Counter[str] = Counter()
         self.arriving: WeakSet[Request] = WeakSet()
         """Requests that are being admitted, or were admitted and are no connection yet."""
+        self.turns = Turns()
+        """Those behind them, at the door."""
 
     def settings(self) -> Settings:
         """What the app's code, `app.config` and the environment say. Raises `ConfigError`."""
@@ -213,7 +216,7 @@ class Mounted:
         """Wait until no connection is left. A connection that was accepted before and speaks late is served, then sent away."""
         loop = asyncio.get_running_loop()
         linger_until = loop.time() + (0.0 if chat.refusing else LINGER)
-        while self.by_ip or self.arriving or loop.time() < linger_until:
+        while self.by_ip or self.arriving or self.turns.waiting or loop.time() < linger_until:
             chat.send_away()
             await asyncio.sleep(AGAIN)
 

@@ -8,6 +8,7 @@ import json
 import logging
 import random
 import re
+import select
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -18,10 +19,12 @@ from sanic_ext import Extend
 
 from sanic_chatrooms import Authenticator, ChatRooms, Forbidden, HostSession, Unauthenticated, User
 from sanic_chatrooms.web import connecting
+from sanic_chatrooms.web import mounted as mounting
 from sanic_chatrooms.web.mounted import mounted_in
 from sanic_chatrooms.web.socket import door
 from sanic_chatrooms.web.socket.direct import DirectConnection
 from sanic_chatrooms.web.socket.door import Doorway
+from sanic_chatrooms.web.socket.turns import Turns
 from tests.support.fixtures import Connect, Live, OpenRaw
 from tests.support.raw import Raw, command, handshake
 from tests.support.server import LiveServer, new_app
@@ -491,6 +494,79 @@ async def test_a_server_that_ends_awaits_who_is_coming_in(
     ada = await coming
     assert (await ada.closed())[0] == 1012
     await ending
+
+
+class Held(Turns):
+    """It is nobody's turn until the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.someone = asyncio.Event()
+
+    def _next(self) -> None:
+        self.someone.set()
+
+    def go_on(self) -> None:
+        while self.waiting:
+            self.waiting.popleft()()
+
+
+@pytest.fixture
+async def server(chat: ChatRooms, live: Live) -> LiveServer:
+    return await live()
+
+
+@pytest.fixture
+def held(app: App, server: LiveServer) -> Held:
+    held = mounted_in(app)["default"].turns = Held()
+    return held
+
+
+async def test_who_finds_too_many_waiting_gets_503(
+    app: App, server: LiveServer, connect: Connect, asked: Asked
+) -> None:
+    mounted_in(app)["default"].turns = Turns(most=0)
+
+    answer = await connect.refused(token="any")
+
+    assert answer.status == 503
+    assert asked.times == 0
+
+
+async def test_a_server_that_ends_answers_who_waits_at_the_door(
+    chat: ChatRooms, server: LiveServer, held: Held, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mounting, "LINGER", 0.0)
+    still_waits = asyncio.Event()
+    monkeypatch.setattr(chat.running(), "send_away", still_waits.set)
+    coming = asyncio.ensure_future(connect.refused(token="any"))
+    await held.someone.wait()
+
+    ending = asyncio.ensure_future(server.stop())
+    async with asyncio.timeout(10):
+        await still_waits.wait()
+    held.go_on()
+
+    assert (await coming).status == 503
+    await ending
+
+
+@pytest.mark.skipif(not hasattr(select, "POLLRDHUP"), reason="only Linux tells")
+async def test_who_gives_up_while_waiting_is_not_admitted(
+    server: LiveServer, held: Held, asked: Asked
+) -> None:
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    writer.write(handshake("a", token="any"))
+    await held.someone.wait()
+
+    writer.write_eof()
+    held.go_on()
+
+    async with asyncio.timeout(10):
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+    writer.close()
+    assert asked.times == 0
 
 
 async def test_a_connection_that_is_lost_at_its_start_is_forgotten(

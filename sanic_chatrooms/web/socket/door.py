@@ -18,7 +18,7 @@ from sanic import Request
 
 from ..mounted import mounted_in
 from ..sanic_contract import DoorParts, FastParts
-from ..upgrade import send_at_once
+from ..upgrade import is_gone, send_at_once
 from ..workers.runner import in_runner
 from .direct import DirectConnection
 
@@ -38,13 +38,14 @@ _VERDICT = "_chatrooms_verdict"
 
 class _Way(Protocol):
     def has_door(self, app: Any) -> bool: ...
+    def arrive(self, request: Request, door: "Door") -> None: ...
     def come_in(self, request: Request, door: "Door") -> Coroutine[Any, Any, None]: ...
 
 
 class Door(asyncio.Protocol):
     """One connection before its handshake."""
 
-    __slots__ = ("_data", "_doorway", "_early", "_task", "_timer", "_transport")
+    __slots__ = ("_coming", "_data", "_doorway", "_early", "_task", "_timer", "_transport")
 
     def __init__(self, doorway: "Doorway") -> None:
         self._doorway = doorway
@@ -52,6 +53,8 @@ class Door(asyncio.Protocol):
         """What came so far …"""
         self._early = 0
         """… and where in it the head has ended."""
+        self._coming: tuple[Request, _Way] | None = None
+        """What was asked; None: nothing yet."""
         self._task: asyncio.Task[None] | None = None
 
     # ---- what the transport calls ----
@@ -65,16 +68,17 @@ class Door(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """The first bytes. More can hardly come, since reading is paused then."""
         self._data += data
-        if self._task is not None:
+        if self._coming is not None:
             return
         found = self._doorway.request_in(data, self._transport)
         if found is None:
             self.hand_over(None)
             return
         request, way, self._early = found
+        self._coming = request, way
         self._timer.cancel()
         self._transport.pause_reading()
-        self._task = asyncio.get_running_loop().create_task(self._come_in(request, way))
+        way.arrive(request, self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody is there any more."""
@@ -95,6 +99,15 @@ class Door(asyncio.Protocol):
         self._transport.abort()
 
     # ---- who comes in ----
+
+    def begin(self) -> None:
+        """It is this one's turn to come in, unless nobody is there any more."""
+        if self._coming is None or self._transport.is_closing():
+            return
+        if is_gone(self._transport):
+            self._transport.abort()
+        else:
+            self._task = asyncio.get_running_loop().create_task(self._come_in(*self._coming))
 
     async def _come_in(self, request: Request, way: _Way) -> None:
         Request._current.set(request)
@@ -125,7 +138,7 @@ class Door(asyncio.Protocol):
             setattr(io.conn_info.ctx, _VERDICT, verdict)
         if self._data:
             io.data_received(self._data)
-        if self._task is not None:
+        if self._coming is not None:
             transport.resume_reading()
 
     def _leave(self) -> None:
