@@ -69,7 +69,7 @@ async def choose(page: Page, *files: FilePayload) -> None:
 async def test_pictures_and_files_are_sent_shown_and_gone_with_their_message(
     open_site: Callable[..., Any], new_page: Pages
 ) -> None:
-    await open_site()
+    site = await open_site()
     ada, ben = await new_page(), await new_page(**PHONE, color_scheme="dark")
     await enter(ada, "Ada")
     await enter(ben, "Ben")
@@ -110,6 +110,9 @@ async def test_pictures_and_files_are_sent_shown_and_gone_with_their_message(
     for page in (ada, ben):
         await expect(page.get_by_test_id("deleted")).to_be_visible()
         await expect(page.get_by_test_id("attachments")).to_have_count(0)
+
+    await ben.goto(f"/#/@{site.user('Ada').id}")  # a room that does not exist yet
+    await expect(ben.get_by_role("button", name="Files can be sent after the first")).to_be_disabled()
 
 
 async def test_files_are_dropped_and_pasted_refused_in_words_and_taken_back(

@@ -21,14 +21,14 @@ export class Composer {
     this.button = iconButton("send", words.composer.send, { class: "send", testid: `${name}send`, disabled: true, onclick: () => this.#send(), onpointerdown: (event) => event.preventDefault() });
     this.marks = iconButton("marks", words.composer.formatting, { testid: `${name}formatting`, hidden: !acts.onFormat, "aria-expanded": "false", onclick: () => this.#showMarks(), onpointerdown: (event) => event.preventDefault() });
     this.typing = el("span.cut", { testid: `${name}typing` });
-    this.asFile = button(words.composer.asFile, () => this.#toFile(), { class: "plain", hidden: true, testid: `${name}as-file` });
+    this.asFile = button(words.composer.asFile, () => this.#toFile(), { hidden: true, testid: `${name}as-file` });
     this.above = el("div");
     this.before = el("div");
     this.bar = el("div");
     this.why = el("p.shut", { role: "status", testid: `${name}shut`, hidden: true });
-    this.element = el("div.composer", {}, this.above, this.bar,
+    this.element = el("div.composer", {}, this.above, this.bar, el("div.as-file", {}, this.asFile),
       el("div.composer-box", {}, this.completion.element, this.before, this.field, this.marks, this.button),
-      el("div.under", {}, this.typing, this.writing.limit, this.asFile),
+      el("div.under", {}, this.typing, this.writing.limit),
       el("p.sr-only", { id: `${name}composer-help` }));
     this.#explain();
   }
