@@ -50,10 +50,12 @@ async def test_a_user_is_erased_on_a_real_server(app: App, connect: Connect) -> 
 
 
 @pytest.fixture(params=["postgres", "valkey"])
-async def workers(
-    request: pytest.FixtureRequest, postgres_url: str, valkey_url: str
-) -> AsyncIterator[list[Chat]]:
-    url = postgres_url if request.param == "postgres" else valkey_url
+def url(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+async def workers(url: str) -> AsyncIterator[list[Chat]]:
     settings: dict[str, Any] = {"store": url, "namespace": f"erase-{new_id()}"}
     async with AsyncExitStack() as stack:
         yield [

@@ -95,12 +95,14 @@ async def cores(stack: AsyncExitStack, url: str | None = None) -> list[Chat]:
 
 
 @pytest.fixture(params=["memory", "postgres", "valkey"])
-async def workers(
-    request: pytest.FixtureRequest, postgres_url: str, valkey_url: str
-) -> AsyncIterator[Workers]:
-    urls = {"memory": None, "postgres": postgres_url, "valkey": valkey_url}
+def url(request: pytest.FixtureRequest) -> str | None:
+    return None if request.param == "memory" else str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+async def workers(url: str | None) -> AsyncIterator[Workers]:
     async with AsyncExitStack() as stack:
-        found = Workers(*await cores(stack, urls[request.param]))
+        found = Workers(*await cores(stack, url))
         await found.begin()
         yield found
 

@@ -46,11 +46,13 @@ async def test_markers_mentions_and_receipts_on_a_real_server(app: App, connect:
 
 
 @pytest.fixture(params=["postgres", "valkey"])
-async def workers(
-    request: pytest.FixtureRequest, postgres_url: str, valkey_url: str
-) -> AsyncIterator[list[Chat]]:
+def url(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+async def workers(url: str) -> AsyncIterator[list[Chat]]:
     """Two workers over one server."""
-    url = postgres_url if request.param == "postgres" else valkey_url
     settings: dict[str, Any] = {"store": url, "namespace": f"unread-{new_id()}", "receipts": True}
     async with AsyncExitStack() as stack:
         yield [
