@@ -185,7 +185,7 @@ async def test_files_are_dropped_and_pasted_refused_in_words_and_taken_back(
     await field.press("Enter")
     await expect(page.get_by_test_id("file").last).to_contain_text("message.txt")
     await messages(page).last.hover()
-    await page.get_by_test_id("reply").click()
+    await messages(page).last.get_by_test_id("reply").click()
     beside = page.get_by_test_id("thread")
     await beside.get_by_test_id("chooser").set_input_files(a_file("answer.txt", b"yes"))
     await expect(beside.locator("[data-state=done]")).to_have_count(1)
