@@ -10,6 +10,7 @@ import { onLongPress } from "./long-press.js";
 import { equip, rowElement } from "./message-row.js";
 import { calm, plainText } from "./richtext.js";
 import { linesOf, rowsOf } from "./rows.js";
+import { isAbout } from "./timeline.js";
 import { words } from "./words.js";
 
 const NEAR = 40;
@@ -161,8 +162,8 @@ export class Conversation {
     for (const { key, item } of this.drawn) if (item?.streaming) grow(this.list.get(key), item, context);
   }
 
-  #isFolded({ key, sender }) {
-    return this.context.isBlocked(sender) && !this.unfolded.has(key);
+  #isFolded(item) {
+    return this.context.isBlocked(item.sender) && !isAbout(item) && !this.unfolded.has(item.key);
   }
 
   #unfold(items) {

@@ -22,6 +22,11 @@ function isShown({ type }) {
   return !/^(message|reaction)\./.test(type);
 }
 
+/** Whether an event is about members or the room: it stands in the log alone. */
+export function isAbout({ type }) {
+  return /^(member|room)\./.test(type);
+}
+
 /** Whether a message answers another one. */
 export function isReply({ type, payload }) {
   return type === "message" && typeof payload?.parent === "string";
@@ -81,7 +86,7 @@ export class Timeline {
   /** Add the lines that stand in the log alone. None below older messages that are not here: the next page ends where this begins. */
   between(events) {
     const first = this.more ? (this.items[0]?.seq ?? Infinity) : 0;
-    for (const event of events) if (event.seq > first && /^(member|room)\./.test(event.type)) this.apply(event);
+    for (const event of events) if (event.seq > first && isAbout(event)) this.apply(event);
   }
 
   /** Add a newer page at the end. */

@@ -50,7 +50,9 @@ export class Writing {
     style.height = "auto";
     const most = 18 + LINES * parseFloat(getComputedStyle(this.field).lineHeight);
     style.height = `${Math.max(40, Math.min(this.field.scrollHeight, most))}px`;
-    style.overflowY = this.field.scrollHeight > most ? "auto" : "hidden";
+    const tall = this.field.scrollHeight > most;
+    style.overflowY = tall ? "auto" : "hidden";
+    this.field.classList.toggle("tall", tall); // then no half line is shown
     this.tooLong = left < 0;
     return isVisible(this.text) && !this.tooLong;
   }
