@@ -105,12 +105,7 @@ export class App {
       load: (part, act) => parts.load(part, act),
       mayFocus: () => !onPhone(),
     });
-    this.people = new PeoplePane({
-      onPerson,
-      onInvite,
-      onClose: () => this.columns.toggle(true),
-      onCard,
-    });
+    this.people = new PeoplePane({ onPerson, onInvite, onCard, onClose: () => this.columns.toggle(true) });
     const rename = [words.rename.label, () => changeName(chat), "rename"];
     const leave = [words.signOut.label, () => this.#signOut(options.signOut), "sign-out"];
     const own = () => [...attention.entries(), ...(options.rename === false ? [] : [rename]), ...(options.own?.((end) => this.#signOut(end)) ?? []), leave];

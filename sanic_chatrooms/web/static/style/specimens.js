@@ -37,7 +37,7 @@ const nothing = () => {};
 const never = () => new Promise(nothing);
 const set = (...nodes) => el("div.set", {}, nodes);
 const soon = () => new Promise((done) => setTimeout(done));
-const book = { listed: () => ROOMS, strangers: () => [room("@emil", { visibility: "direct", partner: { id: "emil", name: "Emil" }, status: "idle" })], names: new Map([[BOB.id, BOB.name]]), rooms: new Map(ROOMS.map((one) => [one.id, one])) };
+const book = { listed: () => ROOMS, unread: { marks: { rooms: () => [] } }, strangers: () => [room("@emil", { visibility: "direct", partner: { id: "emil", name: "Emil" }, status: "idle" })], names: new Map([[BOB.id, BOB.name]]), rooms: new Map(ROOMS.map((one) => [one.id, one])) };
 book.names.of = (id) => book.names.get(id);
 const desktop = (state) => ({ state });
 
