@@ -35,12 +35,12 @@ run: $(READY)
 	@HOST=$(HOST) PORT=$(PORT) exec $(PY) -m example_app
 
 # Both halves run even if the first one fails; pytest comes last, so that its summary closes the output. All tests go side by
-# side, file by file, four at a time since most of them wait; with ARGS, add `-n 4 --dist loadfile` if you want that. They
-# are collected once before, or four processes would compile the same tests at the same time.
+# side, file by file, five at a time since most of them wait; with ARGS, add `-n 5 --dist loadfile` if you want that. They
+# are collected once before, or five processes would compile the same tests at the same time.
 test: $(READY)
 	@status=0; \
 	$(if $(ARGS),,$(PY) -m pytest --collect-only -qq >/dev/null 2>&1 & scripts/test-client || status=1; wait;) \
-	$(PY) -m pytest $(or $(ARGS),-n 4 --dist loadfile) || status=$$?; \
+	$(PY) -m pytest $(or $(ARGS),-n 5 --dist loadfile) || status=$$?; \
 	exit $$status
 
 soak: $(READY)

@@ -1,4 +1,4 @@
-"""In which order files of tests are dealt out when several run side by side (`pytest -n 4 --dist loadfile`).
+"""In which order files of tests are dealt out when several run side by side (`pytest -n 5 --dist loadfile`).
 
 A file stays together, since its tests may share a server; each of those in `APART` shares none, and goes where there is room.
 Those that take long come first, or one process would have the last of them when all others have ended. Folders are mixed
