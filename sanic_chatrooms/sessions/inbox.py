@@ -170,9 +170,8 @@ class Inbox:
         """
         if self._alone:
             self._hub.deliver(Envelope(user_room(user_id), "", 1, "inbox", encode({"payload": message})))
-            await (
-                self._journal.settle()
-            )  # an app's own store in memory may wait; a reserved room's order came behind the batch
+            # An app's own store in memory may wait, and what it was given came before this.
+            await self._journal.settle()
             return
         msg_id = new_id()
         draft = Draft(

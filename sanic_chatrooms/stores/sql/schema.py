@@ -125,6 +125,10 @@ class Schema:
             # On SQLite a table with a row number and this as an index: measured faster than one without.
             PrimaryKeyConstraint("room_id", "seq", name=self.name("event_pkey")),
         )
+        self._index_events(event)
+        return event
+
+    def _index_events(self, event: Table) -> None:
         c = event.c
         Index(self.name("event_key"), c.room_id, c.key_user, c.key_id, unique=True)
         Index(self.name("event_msg_id"), c.room_id, c.msg_id)
@@ -152,7 +156,6 @@ class Schema:
             sqlite_where=replies,
             postgresql_where=replies,
         )
-        return event
 
     def _fact(self) -> Table:
         fact = self._table(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 
 from sanic_chatrooms import MemoryStore
-from sanic_chatrooms.models import EVERYONE, Sender, User, user_room
+from sanic_chatrooms.models import EVERYONE, Draft, Room, Sender, User, user_room
 from sanic_chatrooms.sessions.inbox import Close, Enter, InboxMessage, Remove, decode_inbox, decode_push
-from sanic_chatrooms.testing import chat_client
+from sanic_chatrooms.testing import FaultyStore, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.wire.codes import CloseCode
 from sanic_chatrooms.wire.encode import encode, live
@@ -61,6 +62,32 @@ async def test_a_message_is_handled_when_sending_it_returns() -> None:
 
         assert phone.connection.closed == (4503, "enough")
         assert ada.connection.closed is None
+
+
+async def test_an_order_returns_after_the_batch_under_way_and_may_be_given_up_meanwhile() -> None:
+    store = FaultyStore(MemoryStore())  # as an app's own in memory, it may wait
+    async with running_core(guests=True, store=store) as chat:
+        ada = await chat_client(chat, ADA)
+        await store.create_room(Room("general", "e", 0))
+        store.hang()
+        said = asyncio.ensure_future(chat.journal.append(Draft("general", "message", b"{}", "m1", 1.0)))
+        async with asyncio.timeout(10):
+            while "append" not in store.calls:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        given_up, order = [
+            asyncio.create_task(chat.inbox.send("u1", Close(4503, "enough"))) for _ in range(2)
+        ]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.wait([given_up])
+
+        assert ada.connection.closed == (4503, "enough")
+        assert not said.done()
+        assert not order.done()
+        store.resume()
+        await order
+        assert (await said).seq == 1
 
 
 async def test_pushes_name_whom_they_are_for() -> None:
