@@ -1,4 +1,4 @@
-"""One connection to a Redis or Valkey that all callers share (pipelining): requests go out at once, replies come in order.
+"""One connection to a Redis or Valkey that all callers share (pipelining): no request waits for replies to others, and replies come in order.
 
 redis-py's own clients take a connection per caller and build each reply once more. Sharing one makes batches cheap.
 """
@@ -100,11 +100,15 @@ class Pipe:
         return await request.done
 
     def tell(self, commands: Sequence[Command], within: float, heard: Heard) -> None:
-        """Like `ask` without a task: `heard` is called once per command, in order, where its reply is read. It must not raise. Only while `alive`."""
-        self._send(_Told(len(commands), self._loop.time() + within, heard), commands)
+        """Like `ask` without a task: `heard` is called once per command, in order, where its reply is read. It must not raise. Only while `alive`.
 
-    def _send(self, request: _Request | _Told, commands: Sequence[Command]) -> None:
-        self._wire.send(commands)  # first: it may raise, and then nobody must wait for a reply
+        These are messages, so they are not kept until the end of the turn.
+        """
+        self._send(_Told(len(commands), self._loop.time() + within, heard), commands, at_once=True)
+
+    def _send(self, request: _Request | _Told, commands: Sequence[Command], *, at_once: bool = False) -> None:
+        # First: it may raise, and then nobody must wait for a reply.
+        self._wire.send(commands, at_once=at_once)
         self._waiting.append(request)
         # One timer for all: a time-out for each request would cost as much as all else that is done for it here.
         if request.due < self._looks_at:

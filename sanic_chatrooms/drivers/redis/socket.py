@@ -1,4 +1,4 @@
-"""The socket of a connection to Redis or Valkey that redis-py has opened: commands are written at once, replies come by a callback.
+"""The socket of a connection to Redis or Valkey that redis-py has opened: commands are written without a task, replies come by a callback.
 
 redis-py connects and authenticates (TLS, ACL users, Unix sockets), and its parser makes the replies. Its stream is not used: waking
 a task for each reply, and five coroutines to read it, cost more than all other work for a message.
@@ -30,6 +30,9 @@ class Wire(asyncio.Protocol):
     def __init__(self, connection: Any, heard: Callable[[Any], None], ended: Callable[[], None]) -> None:
         self.open = True
         self._heard = heard
+        self._loop = asyncio.get_running_loop()
+        self._later: list[bytes] | None = None
+        """What waits for the end of this turn; None: nothing was written in it."""
         self._ended = ended
         # `contract` has looked for these names. They are the same in redis-py 6 to 8.
         self._reader = hiredis.Reader(
@@ -39,9 +42,25 @@ class Wire(asyncio.Protocol):
         self._transport: asyncio.Transport = self._writer.transport
         self._transport.set_protocol(self)
 
-    def send(self, commands: Sequence[Command]) -> None:
-        """Write commands, in order."""
-        self._transport.write(b"".join(map(pack_command, commands)))
+    def send(self, commands: Sequence[Command], *, at_once: bool = False) -> None:
+        """Write commands, in order. Those that are sent after others in a turn of the event loop share a write at its end, because
+        a write takes as long as all else that is done for a request here. One that has to go `at_once` takes them with it."""
+        data = b"".join(map(pack_command, commands))
+        if self._later is None:
+            self._transport.write(data)
+            if not at_once:
+                self._later = []
+                self._loop.call_soon(self._write_later)
+        elif at_once:
+            later, self._later = self._later, []
+            self._transport.write(b"".join((*later, data)))
+        else:
+            self._later.append(data)
+
+    def _write_later(self) -> None:
+        later, self._later = self._later, None
+        if later and self.open:
+            self._transport.write(b"".join(later))
 
     def close(self) -> None:
         """End it. Calling it again does nothing."""

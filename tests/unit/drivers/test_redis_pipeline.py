@@ -168,3 +168,41 @@ async def test_command_that_cannot_be_written_costs_nobody_their_reply(scene: Sc
     scene.writer.write(b"+b\r\n")
 
     assert await asking == [b"b"]
+
+
+async def test_who_asks_and_who_tells_in_one_turn_get_their_own_replies(scene: Scene) -> None:
+    told: list[object] = []
+    asking = [scene.ask("a"), scene.ask("b")]
+    await asyncio.sleep(0)  # both have asked; the second is not written yet
+    scene.pipe.tell([("ECHO", "c")], LONG, lambda _, reply: told.append(reply))
+    asking.append(scene.ask("d"))
+    await scene.heard(
+        b"a\r\n*2\r\n$4\r\nECHO\r\n$1\r\nb\r\n*2\r\n$4\r\nECHO\r\n$1\r\nc\r\n*2\r\n$4\r\nECHO\r\n$1\r\nd\r\n"
+    )
+
+    scene.writer.write(b"+a\r\n+b\r\n+c\r\n+d\r\n")
+
+    assert await asyncio.gather(*asking) == [[b"a"], [b"b"], [b"d"]]
+    assert told == [b"c"]
+
+
+async def test_who_gives_up_before_the_write_disturbs_nobody(scene: Scene) -> None:
+    asking = [scene.ask("a"), scene.ask("b"), scene.ask("c")]
+    await asyncio.sleep(0)
+    asking[1].cancel()
+    await scene.heard(b"b\r\n*2\r\n$4\r\nECHO\r\n$1\r\nc\r\n")
+
+    scene.writer.write(b"+a\r\n+b\r\n+c\r\n")
+
+    assert [await asking[0], await asking[2]] == [[b"a"], [b"c"]]
+
+
+async def test_who_waits_for_the_write_is_told_when_the_connection_ends_before(scene: Scene) -> None:
+    asking = [scene.ask("a"), scene.ask("b")]
+    await asyncio.sleep(0)
+    scene.pipe.close()
+
+    for one in asking:
+        with pytest.raises(Unavailable):
+            await one
+    assert b"b" not in await scene.reader.read()

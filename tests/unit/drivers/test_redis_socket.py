@@ -67,6 +67,82 @@ async def test_commands_are_written_in_order(scene: Scene) -> None:
     assert await scene.reader.readexactly(22) == b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n"
 
 
+class Writes:
+    """Notes what is written at a time."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.seen: list[bytes] = []
+        self._write = wire._transport.write
+        wire._transport = self  # type: ignore[assignment]
+
+    def write(self, data: bytes) -> None:
+        self.seen.append(data)
+        self._write(data)
+
+    def abort(self) -> None:
+        pass
+
+
+async def test_the_first_command_of_a_turn_is_written_at_once_and_the_others_together(scene: Scene) -> None:
+    writes = Writes(scene.wire)
+    for name in "abc":
+        scene.wire.send([(name,)])
+    assert writes.seen == [b"*1\r\n$1\r\na\r\n"]
+    await asyncio.sleep(0)
+    assert writes.seen[1:] == [b"*1\r\n$1\r\nb\r\n*1\r\n$1\r\nc\r\n"]
+
+    scene.wire.send([("d",)])
+    assert writes.seen[2:] == [b"*1\r\n$1\r\nd\r\n"]
+
+
+async def test_what_has_to_go_at_once_takes_with_it_what_was_sent_before(scene: Scene) -> None:
+    writes = Writes(scene.wire)
+    scene.wire.send([("a",)])
+    scene.wire.send([("b",)])
+    scene.wire.send([("c",)], at_once=True)
+    assert writes.seen[1:] == [b"*1\r\n$1\r\nb\r\n*1\r\n$1\r\nc\r\n"]
+    scene.wire.send([("d",)])
+    scene.wire.send([("e",)])
+    await asyncio.sleep(0)
+
+    assert writes.seen[2:] == [b"*1\r\n$1\r\nd\r\n*1\r\n$1\r\ne\r\n"]
+
+
+async def test_whatever_goes_at_once_all_arrive_in_the_order_of_sending(scene: Scene) -> None:
+    names = [f"{number:03}" for number in range(200)]
+    for number, name in enumerate(names):
+        scene.wire.send([(name,)], at_once=number % 7 == 3)
+        if number % 5 == 4:
+            await asyncio.sleep(0)
+
+    arrived = await scene.reader.readexactly(13 * len(names))
+
+    assert arrived == b"".join(b"*1\r\n$3\r\n%b\r\n" % name.encode() for name in names)
+
+
+async def test_a_command_that_cannot_be_written_leaves_those_that_wait(scene: Scene) -> None:
+    writes = Writes(scene.wire)
+    scene.wire.send([("a",)])
+    scene.wire.send([("b",)])
+    for at_once in (False, True):
+        with pytest.raises(UnicodeEncodeError):
+            scene.wire.send([("c",), ("\ud800",)], at_once=at_once)
+    scene.wire.send([("d",)])
+    await asyncio.sleep(0)
+
+    assert writes.seen[1:] == [b"*1\r\n$1\r\nb\r\n*1\r\n$1\r\nd\r\n"]
+
+
+async def test_an_ended_wire_writes_nothing_more(scene: Scene) -> None:
+    writes = Writes(scene.wire)
+    scene.wire.send([("a",)])
+    scene.wire.send([("b",)])
+    scene.wire.close()
+    await asyncio.sleep(0)
+
+    assert len(writes.seen) == 1
+
+
 async def test_errors_are_values_of_the_class_that_says_which(scene: Scene) -> None:
     scene.writer.write(b"-NOSCRIPT No matching script\r\n-MOVED 7 127.0.0.1:7001\r\n")
 
