@@ -131,12 +131,14 @@ def fitting(entries: Iterable[E], limit: int) -> Iterator[list[E]]:
     group: list[E] = []
     left = limit
     for entry in entries:
-        if entry.size > limit - OVERHEAD and entry.seq:
+        size = entry.size
+        if size > limit - OVERHEAD and entry.seq:
             entry = msgspec.structs.replace(entry, data=b"")
-        if group and entry.size > left:
+            size = entry.size
+        if group and size > left:
             yield group
             group, left = [], limit
         group.append(entry)
-        left -= entry.size
+        left -= size
     if group:
         yield group

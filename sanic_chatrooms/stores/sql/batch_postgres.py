@@ -8,7 +8,7 @@ from ...errors import ChatError, Conflict, MessageNotFound, RoomNotFound, Unavai
 from ...models import Appended, Draft, Fact, Fold
 from ..base import FOLDED, Stale
 from ..changes import facts_of, has_effects, no_parent, too_early, too_many
-from .append_postgres import ARGUMENTS
+from .append_postgres import ARGUMENTS, AS_TEXT
 
 __all__ = ["Batch"]
 
@@ -59,7 +59,7 @@ class Batch:
         }
         if given["singly"]:
             given |= _relations(drafts) | _facts(drafts) | _mentions(drafts) | {"now": now}
-        return [given.get(name) for name in ARGUMENTS]
+        return [_sent(given.get(name), kind) for name, kind in ARGUMENTS.items()]
 
     def results(self, row: Any) -> list[Appended | ChatError]:
         """From the function's answer."""
@@ -77,6 +77,13 @@ class Batch:
             _result(draft, epochs[place - 1], *answer)
             for draft, place, answer in zip(self._drafts, self._rooms, answers, strict=True)
         ]
+
+
+def _sent(value: Any, kind: str) -> Any:
+    """An argument as the statement takes it."""
+    if kind not in AS_TEXT or value is None:
+        return value
+    return f"{{{','.join(['NULL' if item is None else str(item) for item in value])}}}"
 
 
 def _result(
