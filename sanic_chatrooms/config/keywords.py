@@ -44,6 +44,7 @@ class InstanceSettings(TypedDict, total=False):
     auth_timeout: float | None
     allowed_origins: Collection[str] | None
     page: bool | None
+    sign_in_url: str | None
     api: bool | None
     auto_create: bool | None
     guests_create_rooms: bool | None

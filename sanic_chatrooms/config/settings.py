@@ -27,6 +27,7 @@ from .values import (
     operated,
     origins,
     own_types,
+    page_url,
     prefixes,
     public_key,
     query_name,
@@ -177,10 +178,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     # Rooms and their past
     page: Annotated[bool | None, Setting(
         "The small ready page at the prefix.", none="on with guests or in debug", words=_NONE)] = None
+    sign_in_url: Annotated[str | None, Setting(
+        "Where the ready page sends people who are not signed in: the page of your app where they do that.", "bytes", 1, 2048,
+        takes="a path that begins with /, or https://…", check=page_url,
+        none="the page says only that they are not signed in")] = None
     api: Annotated[bool, Setting(
         "REST and server-sent events at `<prefix>/api`. It also turns `TICKETS` on.")] = False
     auto_create: Annotated[bool | None, Setting(
-        "The first `join` of a room that does not exist creates it.", none="on with guests or in debug",
+        "The first `join` of a room that does not exist creates it. The page asks before, where an address names such a room.",
+        none="on with guests or in debug",
         words=_NONE, at_run_time=True)] = None
     guests_create_rooms: Annotated[bool | None, Setting(
         "Guests may create rooms, by `room.create` or by a first `join`.", none="as `AUTO_CREATE`",

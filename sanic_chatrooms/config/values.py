@@ -21,6 +21,7 @@ __all__ = [
     "namespace",
     "origins",
     "own_types",
+    "page_url",
     "prefixes",
     "presence",
     "public_key",
@@ -82,6 +83,14 @@ def jwks_url(text: str) -> str:
         return checked_url("it", text)
     except ConfigError as problem:
         raise ValueError(str(problem).removeprefix("it ")) from None
+
+
+def page_url(text: str) -> str:
+    """The address of a page: a path on this server, or elsewhere by http or https. Raises `ValueError`."""
+    # Browsers read a backslash as a slash, and leave out line breaks and tabs.
+    if not re.fullmatch(r"(/(?!/)|https?://)[^\s\\]*", text) or not text.isprintable():
+        raise ValueError("neither a path that begins with / nor https://…")
+    return text
 
 
 def cookie_name(text: str) -> str:

@@ -9,7 +9,8 @@ import functools
 import hashlib
 import mimetypes
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from html import escape
 from pathlib import Path
 
 import msgspec
@@ -27,10 +28,8 @@ __all__ = [
     "CLIENTS",
     "CLIENT_HTTP",
     "COMPONENT",
-    "PAGE",
     "PAGE_HEADERS",
     "PAGE_POLICY",
-    "PAGE_WITHOUT_GUESTS",
     "SHARED",
     "STYLE",
     "WORDS",
@@ -52,8 +51,6 @@ WORDS = "words"
 STYLE = "style"
 """The folder with the style sheet page: every component of the page in every state. Served in debug mode only."""
 PAGE = "page.html"
-PAGE_WITHOUT_GUESTS = "page.html without guests"
-"""The same page, which does not ask for a name that would let nobody in."""
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -62,7 +59,8 @@ PAGE_POLICY = (
 PAGE_HEADERS = {"Content-Security-Policy": PAGE_POLICY, "Referrer-Policy": "no-referrer"}
 SHARED = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 """For what pages of other sites may import: code that anybody can read. Whether such a page may connect is another question."""
-_WITHOUT_GUESTS = (b'<div id="chat">', b'<div id="chat" data-guests="no">')
+_PLACE = '<div id="chat"'
+"""Where the page begins; what the app says about it becomes attributes there."""
 _TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 COMPACT = {".js": compact_script, ".css": compact_style}
 TYPES = {
@@ -91,8 +89,8 @@ class Assets:
         if COMPONENT in files:
             files[COMPONENT] = component(folder).encode()
         self._files = {name: _asset(name, body) for name, body in files.items()}
-        self._files[PAGE_WITHOUT_GUESTS] = _asset(PAGE, files.get(PAGE, b"").replace(*_WITHOUT_GUESTS))
         self._compact: dict[str, _Asset] = {}
+        self._pages: dict[tuple[bool, str | None], _Asset] = {}
 
     async def answer(
         self, request: Request, name: str, headers: dict[str, str] | None = None, status: int = 200
@@ -101,15 +99,17 @@ class Assets:
         if name not in self._files:
             raise NotFound(f"there is no file {name[:64]!r} here")
         asset = self._files[name] if request.app.debug else await self._compacted(name)
-        common = {
-            "ETag": asset.tag,
-            "Cache-Control": "no-cache",
-            "X-Content-Type-Options": "nosniff",
-            **(headers or {}),
-        }
-        if status == 200 and _has(request, asset.tag):
-            return empty(304, headers=common)
-        return raw(asset.body, status, content_type=asset.type, headers=common)
+        return _answered(request, asset, headers or {}, status)
+
+    def page(self, request: Request, guests: bool, sign_in: str | None) -> HTTPResponse:
+        """The ready page. It asks for a name only where that lets somebody in, and knows the app's page to sign in at."""
+        if (guests, sign_in) not in self._pages:
+            said = ("" if guests else ' data-guests="no"') + (
+                f' data-sign-in="{escape(sign_in)}"' if sign_in else ""
+            )
+            body = self._files[PAGE].body.decode().replace(_PLACE, _PLACE + said)
+            self._pages[guests, sign_in] = _asset(PAGE, body.encode())
+        return _answered(request, self._pages[guests, sign_in], PAGE_HEADERS)
 
     # Made at the first request, since no start should wait for it, and in a thread, since the component takes 0.1 s.
     async def _compacted(self, name: str) -> _Asset:
@@ -136,6 +136,18 @@ def with_slash(request: Request) -> str:
     """The same address with a slash at its end. It is relative, because a proxy may have removed the beginning of the path."""
     query = f"?{request.query_string}" if request.query_string else ""
     return f"./{request.path.rpartition('/')[2]}/{query}"
+
+
+def _answered(request: Request, asset: _Asset, headers: Mapping[str, str], status: int = 200) -> HTTPResponse:
+    common = {
+        "ETag": asset.tag,
+        "Cache-Control": "no-cache",
+        "X-Content-Type-Options": "nosniff",
+        **headers,
+    }
+    if status == 200 and _has(request, asset.tag):
+        return empty(304, headers=common)
+    return raw(asset.body, status, content_type=asset.type, headers=common)
 
 
 def _has(request: Request, tag: str) -> bool:

@@ -26,9 +26,6 @@ from .assets import (
     CLIENT,
     CLIENT_HTTP,
     COMPONENT,
-    PAGE,
-    PAGE_HEADERS,
-    PAGE_WITHOUT_GUESTS,
     SHARED,
     WORDS,
     Assets,
@@ -174,7 +171,8 @@ class ChatBlueprint(Blueprint):
             raise NotFound("there is no page here; see CHATROOMS_PAGE")
         if not request.path.endswith("/"):
             return redirect(with_slash(request))
-        return await self._asset(request, PAGE if settings.guests else PAGE_WITHOUT_GUESTS, PAGE_HEADERS)
+        assets: Assets = self.ctx.assets
+        return assets.page(request, settings.guests, settings.sign_in_url)
 
     async def _client(self, request: Request) -> HTTPResponse:
         return await self._asset(request, CLIENT, SHARED)

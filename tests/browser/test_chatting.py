@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from playwright.async_api import expect
-from sanic import Sanic
+from sanic import HTTPResponse, Request, Sanic, text
 
 from sanic_chatrooms import Context
 from sanic_chatrooms.hooks.middleware import Handler
@@ -194,12 +194,21 @@ async def test_a_disconnected_user_reads_the_reason(served: ServedApp, new_page:
     await expect(page.get_by_test_id("ended")).to_contain_text("The shop closes now")
 
 
-async def test_without_guests_the_ready_page_asks_for_no_name(
+async def test_without_guests_the_ready_page_leads_to_the_apps_own_login(
     app: Sanic[Any, Any], live: Live, new_page: Pages
 ) -> None:
-    served = ServedApp(app, live, guests=False, page=True, jwt_secret="k" * 32)
+    served = ServedApp(
+        app, live, guests=False, page=True, jwt_secret="k" * 32, sign_in_url="/login?next=/chat/"
+    )
+
+    @app.get("/login")
+    async def sign_in(request: Request) -> HTTPResponse:
+        return text(f"Then on to {request.args.get('next')}")
+
     await served.open()
     page = await new_page(base_url=served.url)
     await page.goto("/chat/")
     await expect(page.get_by_test_id("ended")).to_contain_text("You are not signed in. Sign in first.")
     await expect(page.get_by_test_id("name")).to_have_count(0)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("body")).to_have_text("Then on to /chat/")

@@ -65,6 +65,31 @@ async def test_rooms_are_created_public_or_private_and_no_name_twice(
     await expect(bob.get_by_test_id("room-name")).to_have_text("General")
 
 
+async def test_a_room_that_is_not_there_is_made_only_by_who_wants_it(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    page = await new_page()
+    await page.goto("/#/Genral:1/at/5")
+    await page.get_by_test_id("name").fill("Ada")
+    await page.keyboard.press("Enter")
+    panel = page.get_by_test_id("unknown-room")
+    await expect(panel).to_contain_text("There is no room “Genral:1”")
+    await panel.get_by_role("button", name="Choose another room").click()
+    await expect(page.get_by_test_id("room")).to_have_text(["#General"])
+    assert await served.chat.room("Genral:1") is None
+
+    await page.goto("/#/Genral:1")
+    await panel.get_by_role("button", name="Create this room").click()
+    await expect(page.get_by_test_id("room-title")).to_have_value("Genral:1")
+    await page.keyboard.press("Enter")
+    await say(page, "Hello")
+    await expect(page).to_have_url(re.compile("#/Genral:1$"))
+    bob = await new_page()
+    await enter(bob, "Bob", "Genral:1")
+    await expect(lines(bob)).to_have_text(["Hello"])
+
+
 async def test_two_rooms_with_the_same_name_are_told_apart(served: ServedApp, new_page: Pages) -> None:
     await served.open()
     await served.chat.create_room("tea", title="会議")

@@ -40,7 +40,7 @@ export class App {
 
   constructor(chat, options) {
     Object.assign(this, { chat, options });
-    this.book = new RoomBook(chat, (what, room, item) => this.#changed(what, room, item));
+    this.book = new RoomBook(chat, (what, room, item) => this.#changed(what, room, item), options.firstRoom);
     this.parts = new Parts(this, (...place) => this.#go(...place), (room) => this.#leave(room));
     this.directory = new Directory(chat, this.book, options.find);
     followGrowth(chat, this.book, (what, room, item) => room === this.room && this.talk.conversation[what](item));
@@ -62,7 +62,7 @@ export class App {
     const { title, topic, menu } = options;
     const { book, chat, reactions, attention, parts } = this;
     const addressees = new Addressees(chat, book);
-    const onCreate = () => this.#create();
+    const onCreate = (id) => this.#create(id);
     const onPerson = (person) => this.#go(book.with(person).id);
     const onCard = (person, mark) => attention.card(this.room, { here: false, ...person, ...this.room.people.get(person.id) }, mark, onPerson);
     const onInvite = () => parts.invite();
@@ -110,7 +110,7 @@ export class App {
     const leave = [words.signOut.label, () => this.#signOut(options.signOut), "sign-out"];
     const own = () => [...attention.entries(), ...(options.rename === false ? [] : [rename]), ...(options.own?.((end) => this.#signOut(end)) ?? []), leave];
     this.me = new Me(menuButton(iconButton("more", words.you, { testid: "me-menu" }), own));
-    this.rooms = new RoomsPane({ title, bell: this.notices.bell, banner: new Banner(chat, undefined, "rooms-").element, footer: this.me.element, onCreate, onSwitch: () => this.#switch(), onWrite: () => this.#switch("@"), onAgain: () => this.#enter(), onAnswer: (invitation, answer) => this.#answer(invitation, answer) });
+    this.rooms = new RoomsPane({ title, bell: this.notices.bell, banner: new Banner(chat, undefined, "rooms-").element, footer: this.me.element, onCreate: () => onCreate(), onSwitch: () => this.#switch(), onWrite: () => this.#switch("@"), onAgain: () => this.#enter(), onAnswer: (invitation, answer) => this.#answer(invitation, answer) });
     const { questions, toasts } = this.notices;
     this.element = el("main.app", { testid: "app" }, el("h1.sr-only", {}, title), questions, this.rooms.element, this.talk.element, this.column.element, this.people.element, toasts);
     // Below what stands above the conversation, such as the banner. On small screens the style sheet gives them another place.
@@ -365,10 +365,11 @@ export class App {
     return Boolean(next);
   }
 
-  async #create() {
-    const made = await createRoom(this.chat);
+  async #create(id) {
+    const made = await createRoom(this.chat, id);
     if (!made) return;
     await this.book.refresh();
+    this.book.enter(this.book.get(made.room)); // its address may be the page's already
     this.#go(made.room);
   }
 

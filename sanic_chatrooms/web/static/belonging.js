@@ -5,20 +5,20 @@ import { isVisible, slug } from "./format.js";
 import { kept, SIGNED_OUT } from "./kept.js";
 import { words } from "./words.js";
 
-/** Ask for a new room and make it. Resolves with the server's answer, or undefined. */
-export function createRoom(chat) {
+/** Ask for a new room and make it. `id`: of the one that an address names. Resolves with the server's answer, or undefined. */
+export function createRoom(chat, id = "") {
   const { whoEnters, members, yes } = words.create;
-  const { field, row } = textField(words.name, { name: "title", maxlength: 100, testid: "room-title" });
+  const { field, row } = textField(words.name, { name: "title", maxlength: 100, value: id, testid: "room-title" });
   const choice = (value, label) => radio({ name: "visibility", value, checked: value === "public" }, label);
   const choices = choiceGroup(whoEnters, [choice("public", words.everybody), choice("private", members)]);
-  const submit = () => made(chat, field.value.trim(), choices.querySelector(":checked").value);
+  const submit = () => made(chat, field.value.trim(), choices.querySelector(":checked").value, id);
   return openForm(words.rooms.create, [row, choices], yes, submit, "create-dialog");
 }
 
-function made(chat, title, visibility) {
+function made(chat, title, visibility, id) {
   // A public room gets a readable id. A private one does not, because a conflict would reveal that it exists.
   if (!isVisible(title)) return Promise.reject(wrongField("title", words.nameNeeded));
-  const room = visibility === "public" ? slug(title) : undefined;
+  const room = visibility !== "public" ? undefined : title === id ? id : slug(title);
   return chat.createRoom({ room, title, visibility }).catch((error) => {
     throw error.code === "conflict" ? wrongField("title", words.create.taken) : error;
   });

@@ -84,7 +84,7 @@ export async function reports(chat, room, jump) {
 function reportLine(chat, room, { id, msgId, reason, by, at, held }, problem, jump) {
   const item = room.timeline.items.find((one) => one.id === msgId);
   const text = held ? held.text : item?.text;
-  const { wasDeleted, furtherUp, held: heldBack, by: from, goTo, deleteMessage, keepMessage, closeReport } = words.moderation;
+  const { wasDeleted, furtherUp, held: heldBack, by: from, goTo, keepMessage, closeReport } = words.moderation;
   const said = typeof text === "string" && text ? excerpt(text) : item?.deleted ? wasDeleted : furtherUp;
   const name = by?.name ?? words.somebody;
   const close = (outcome) => chat.request("report.close", { payload: { id, outcome } });
@@ -97,7 +97,7 @@ function reportLine(chat, room, { id, msgId, reason, by, at, held }, problem, ju
   const isThere = msgId && !item?.deleted;
   const canDelete = isThere && room.may.has("message.delete.any");
   const body = [el("p.note", {}, held ? heldBack(name) : from(name, momentOf(at))), el("p", {}, calm(reason)), el("blockquote.quote", {}, calm(item?.sender ? words.message.said(item.sender.name, said) : said))];
-  const acts = [isThere && [goTo, go], canDelete && [deleteMessage, remove, null, "risky"], [isThere ? keepMessage : closeReport, () => close("closed")]];
+  const acts = [isThere && [goTo, go], canDelete && [words.message.delete, remove, null, "risky"], [isThere ? keepMessage : closeReport, () => close("closed")]];
   return listLine(body, acts.filter(Boolean), problem, "report-line");
 }
 

@@ -3,5 +3,6 @@
 import { startChat } from "./chat-app.js";
 
 const element = document.getElementById("chat");
+const { guests, signIn } = element.dataset;
 
-startChat(element, { firstRoom: "lobby", people: false, guests: element.dataset.guests !== "no" });
+startChat(element, { firstRoom: "lobby", people: false, guests: guests !== "no", signIn });

@@ -55,7 +55,7 @@ const BY_FIELD = {
   room: (said, { room }) => room,
 };
 
-// By close code: the server's own text, and what we show instead, of words.ends. Any other text comes from the app.
+// By close code: the server's own text, and what we show instead, of words.ends or words.reasons. Any other text comes from the app.
 const ENDS = {
   1002: ["protocol error", "misfit"],
   1003: ["text frames only", "misfit"],
@@ -111,7 +111,8 @@ export function sentenceOf(what, { by, ...details } = {}) {
 /** Why the connection is closed for good. `error`: of the server, if it told one. */
 export function ending(code, said, error) {
   if (error?.code === "banned") return sentence(error);
-  return capital(words.ends[endOf(code, said)] ?? said);
+  const what = endOf(code, said);
+  return capital(words.ends[what] ?? words.reasons[what] ?? said);
 }
 
 /** Whether it is closed because one has to sign in, perhaps again. */
@@ -119,7 +120,7 @@ export function isSignedOut(code, said) {
   return ["signIn", "signInAgain", "invalidToken", "elsewhere"].includes(endOf(code, said));
 }
 
-// Its name in words.ends; undefined: `said` is the app's own text.
+// Its name in words.ends or words.reasons; undefined: `said` is the app's own text.
 function endOf(code, said) {
   if (Object.hasOwn(OURS, said ?? "")) return OURS[said];
   const [usual, name = "other"] = ENDS[code] ?? [];

@@ -2,6 +2,7 @@
 
 import { Edits } from "./edits.js";
 import { byName, toldApart } from "./format.js";
+import { join } from "./joining.js";
 import { Names, SOURCES } from "./names.js";
 import { Paging } from "./paging.js";
 import { mayPin } from "./pinning.js";
@@ -25,10 +26,9 @@ export class RoomBook {
   invitations = new Map();
   #writing = new Map();
 
-  /** `changed(what, room, item)`: list, room (state, people, typing), loaded, lines, came (a message of others), moved, invited, added (by whom), reported (the report), unsent (a thread with a reply that was refused), replied (a reply that is for the user). */
-  constructor(chat, changed) {
-    this.chat = chat;
-    this.changed = changed;
+  /** `changed(what, room, item)`: list, room (state, people, typing), loaded, lines, came (a message of others), moved, invited, added (by whom), reported (the report), unsent (a thread with a reply that was refused), replied (a reply that is for the user). `first`: the room of the app that may be made by joining it. */
+  constructor(chat, changed, first) {
+    Object.assign(this, { chat, changed, first });
     this.unread = new Unread(chat, this);
     this.names = new Names(chat.user?.id);
     this.paging = new Paging(chat, (room) => changed("lines", room));
@@ -172,15 +172,15 @@ export class RoomBook {
 
   // ---- joining, and older messages ----
 
-  /** Join the room and load its newest messages. */
-  async enter(room, asked = false) {
+  /** Join the room and load its newest messages. `known`: this user was there before, and what is unread there was asked for. */
+  async enter(room, known = false) {
     const { loaded } = room.timeline;
     if (room.isDraft || (loaded && this.chat.joinedRooms.includes(room.id))) return;
     this.#set(room.id, { status: loaded ? "ready" : "loading" });
     // Before the messages come, so that the line of what is new is right.
-    if (!asked && (room.counted || !room.listed)) this.unread.ask([room.id]);
+    if (!known && (room.counted || !room.listed)) this.unread.ask([room.id]);
     try {
-      await this.chat.join(room.id);
+      await join(this, room, known);
     } catch (error) {
       // After other errors the client tries again, and `joined` follows.
       if (!error.temporary) this.#set(room.id, { status: "failed", error });
@@ -189,7 +189,7 @@ export class RoomBook {
 
   /** Resolves when the newest page of the room is there. */
   async entered(room) {
-    if (!room.timeline.loaded) await this.chat.join(room.id);
+    if (!room.timeline.loaded) await join(this, room);
   }
 
   /** Load the newest page again. */

@@ -6,8 +6,8 @@ import { kept, SIGNED_OUT } from "./kept.js";
 import { skeleton } from "./states.js";
 import { words } from "./words.js";
 
-/** Let a guest choose a name, and connect once the `rest` of the page is there. `entry`: see startChat. */
-export function chooseName(chat, element, { title, entry }, rest) {
+/** Let a guest choose a name, and connect once the `rest` of the page is there. `entry`, `signIn`: see startChat. */
+export function chooseName(chat, element, { title, signIn: address, entry = address && otherWay(address) }, rest) {
   return new Promise((resolve) => {
     const enter = (name) => rest.then(() => chat.connect()).then(() => chat.rename(name)).then(resolve);
     fill(element, signIn(title, enter, entry));
@@ -21,18 +21,19 @@ export async function showLoading(element, { title }, rest) {
   try {
     await rest;
   } catch (error) {
-    showPanel(element, words.start.notComplete, error.message, words.start.loadAgain);
+    showPanel(element, words.start.notComplete, error.message, button(words.start.loadAgain, reload, { class: "primary" }));
     throw error;
   }
 }
 
-/** Say why the connection has ended for good: `why`, and `signedOut` if signing in helps. Where the page has a way in, loading it again leads there. Who is `banned` can become somebody else. */
-export function showEnd(element, why, signedOut, { entry, guests, signOut }, banned) {
+/** Say why the connection has ended for good: `why`, and `signedOut` if signing in helps. Where this page has a way in, loading it again leads there; else the app's page may have one. Who is `banned` can become somebody else. */
+export function showEnd(element, why, signedOut, { entry, guests, signIn: address, signOut }, banned) {
   const { start } = words;
-  const leave = signOut && button(words.signOut.label, () => signOut().finally(() => location.reload()), { testid: "sign-out" });
-  if (banned) return showPanel(element, why, null, start.connectAgain, "", leave);
-  const signsIn = signedOut && (entry || guests !== false);
-  showPanel(element, signsIn ? start.signedOut : start.disconnected, why, signsIn ? start.signIn : start.connectAgain);
+  const leave = signOut && button(words.signOut.label, () => signOut().finally(reload), { testid: "sign-out" });
+  if (banned) return showPanel(element, why, null, button(start.connectAgain, reload), leave);
+  const hasWay = guests !== false || entry; // this page has a way in
+  if (!signedOut || !(hasWay || address)) return showPanel(element, start.disconnected, why, button(start.connectAgain, reload, { class: "primary" }));
+  showPanel(element, start.signedOut, why, hasWay ? button(start.signIn, reload, { class: "primary" }) : otherWay(address, "primary"));
 }
 
 const JUST = 60_000; // ms
@@ -48,9 +49,10 @@ function signIn(title, enter, below) {
     row, problem, button(words.start.enter, null, { type: "submit", class: "primary", testid: "enter" })), below));
 }
 
-// Loading the page again is all that helps.
-function showPanel(element, heading, text, action, style = "primary", more) {
-  const again = button(action, () => location.reload(), { class: style });
-  fill(element, el("main.entry", { testid: "ended" }, el("div.card", {}, el("h1", {}, heading), text && el("p.hint", {}, text), again, more)));
-  again.focus();
+const reload = () => location.reload();
+const otherWay = (address, style = "") => button(words.start.signIn, () => location.assign(address), { class: style, testid: "sign-in-there" });
+
+function showPanel(element, heading, text, ...buttons) {
+  fill(element, el("main.entry", { testid: "ended" }, el("div.card", {}, el("h1", {}, heading), text && el("p.hint", {}, text), buttons)));
+  buttons[0].focus();
 }

@@ -208,6 +208,8 @@ function refusal(room, { onBack, onCreate, onReload }) {
   if (status === "removed") return statePanel(said.removed(name), departure(room), reason === "banned" || reason === "deleted" ? [choose] : [choose, again], "removed");
   if (error.code === "banned") return statePanel(said.failed(name), sentence(error), [choose], "failed-room");
   // An invalid id names no room.
-  if (error.code !== "room_not_found" && error.code !== "invalid_field") return statePanel(said.failed(name), sentence(error), [choose, again], "failed-room");
-  return statePanel(said.unknown(name), said.unknownWhy, [choose, [words.rooms.create, onCreate]], "unknown-room");
+  const isInvalid = error.code === "invalid_field";
+  if (error.code !== "room_not_found" && !isInvalid) return statePanel(said.failed(name), sentence(error), [choose, again], "failed-room");
+  const create = [isInvalid ? words.rooms.create : said.createThis, onCreate && (() => onCreate(isInvalid ? "" : room.id))];
+  return statePanel(said.unknown(name), said.unknownWhy, [choose, create], "unknown-room");
 }

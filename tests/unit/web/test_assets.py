@@ -33,7 +33,7 @@ def assets(tmp_path: Path) -> Assets:
     (tmp_path / "client.d.ts").write_text("export const a: string;")
     (tmp_path / "page.js").write_text("// The page.\nconst a = 'ü';\n")
     (tmp_path / "page.css").write_text("/* The page. */\na { top: 0; }\n")
-    (tmp_path / "page.html").write_text("<!doctype html>")
+    (tmp_path / "page.html").write_text('<!doctype html><div id="chat"></div>')
     (tmp_path / "icon.svg").write_text("<svg/>")
     (tmp_path / "font.woff2").write_bytes(b"\0")
     (tmp_path / "folder").mkdir()
@@ -60,6 +60,29 @@ def test_files_have_their_types(assets: Assets, name: str, type: str) -> None:
     assert (response.status, response.content_type) == (200, type)
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize(
+    ("guests", "sign_in", "said"),
+    [
+        (True, None, ""),
+        (False, None, ' data-guests="no"'),
+        (
+            False,
+            '/login?next=/chat/&by="x"',
+            ' data-guests="no" data-sign-in="/login?next=/chat/&amp;by=&quot;x&quot;"',
+        ),
+    ],
+)
+def test_the_page_knows_who_gets_in_and_where_the_others_sign_in(
+    assets: Assets, guests: bool, sign_in: str | None, said: str
+) -> None:
+    response = assets.page(cast(Request, Asked()), guests, sign_in)
+    again = assets.page(cast(Request, Asked(if_none_match=response.headers["etag"])), guests, sign_in)
+
+    assert response.body == f'<!doctype html><div id="chat"{said}></div>'.encode()
+    assert response.headers["content-security-policy"] == PAGE_POLICY
+    assert again.status == 304
 
 
 def test_words_are_in_a_folder_of_their_own(assets: Assets) -> None:

@@ -131,7 +131,6 @@ export const words = ({ counted, listed, number }) => ({
 
   // Why the connection has ended for good.
   ends: {
-    misfit: "diese Seite und der Server verstehen einander nicht. Lade die Seite neu.",
     flood: "du warst zu schnell für den Server. Warte einen Moment.",
     signIn: "du bist nicht angemeldet. Melde dich zuerst an.",
     signInAgain: "deine Sitzung ist beendet, vielleicht auf einem anderen Gerät. Melde dich wieder an.",
@@ -226,7 +225,8 @@ export const words = ({ counted, listed, number }) => ({
     joinAgain: "Wieder beitreten",
     failed: (name) => `${name} kann nicht geöffnet werden`,
     unknown: (name) => `Es gibt keinen Raum „${name}“`,
-    unknownWhy: "Vielleicht wurde er gelöscht, oder er ist privat und du bist kein Mitglied.",
+    unknownWhy: "Vielleicht ist die Adresse falsch geschrieben. Oder der Raum wurde gelöscht, oder er ist privat und du bist kein Mitglied.",
+    createThis: "Diesen Raum anlegen",
     new: (count) => counted(count, { one: "# neue Nachricht", other: "# neue Nachrichten" }),
     toEnd: "Zur neuesten",
     newSince: "Neu seit deinem letzten Besuch",
@@ -633,7 +633,6 @@ export const words = ({ counted, listed, number }) => ({
     held: (name) => `Zurückgehalten. ${name} wollte sagen:`,
     by: (name, when) => `Gemeldet von ${name}, ${when}`,
     goTo: "Zur Nachricht",
-    deleteMessage: "Nachricht löschen",
     keepMessage: "Nachricht behalten",
     closeReport: "Meldung schließen",
   },

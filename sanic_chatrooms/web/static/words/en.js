@@ -135,7 +135,6 @@ export const words = ({ counted, listed, number }) => ({
 
   // Why the connection has ended for good.
   ends: {
-    misfit: "this page and the server do not understand each other. Reload the page.",
     flood: "you were too fast for the server. Wait a moment.",
     signIn: "you are not signed in. Sign in first.",
     signInAgain: "your session has ended, perhaps on another device. Sign in again.",
@@ -230,7 +229,8 @@ export const words = ({ counted, listed, number }) => ({
     joinAgain: "Join again",
     failed: (name) => `${name} cannot be opened`,
     unknown: (name) => `There is no room “${name}”`,
-    unknownWhy: "It may have been deleted, or it is private and you are not a member.",
+    unknownWhy: "The address may be mistyped. Or the room was deleted, or it is private and you are not a member.",
+    createThis: "Create this room",
     new: (count) => counted(count, { one: "# new message", other: "# new messages" }),
     toEnd: "To the newest",
     newSince: "New since you were here",
@@ -639,7 +639,6 @@ export const words = ({ counted, listed, number }) => ({
     held: (name) => `Held back. ${name} wanted to say:`,
     by: (name, when) => `Reported by ${name}, ${when}`,
     goTo: "Go to message",
-    deleteMessage: "Delete message",
     keepMessage: "Keep message",
     closeReport: "Close report",
   },

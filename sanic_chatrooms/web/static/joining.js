@@ -1,0 +1,26 @@
+// Joining a room. Where `AUTO_CREATE` is on, that makes a room that is not there: a mistake in an address must not.
+
+const AGAIN = 1; // seconds
+
+/** Join a room that is there. `known`: the user was in it before. Rejects as the client's `join` does. */
+export async function join(book, room, known) {
+  if (!known && !isKnown(book, room)) await lookUp(book.chat, room.id);
+  return book.chat.join(room.id);
+}
+
+function isKnown({ first, invitations }, { id, listed, isDirect, epoch }) {
+  return listed || isDirect || epoch || id === first || invitations.has(id);
+}
+
+// Any other reason not to enter comes with the join.
+async function lookUp(chat, room) {
+  for (;;) {
+    try {
+      return await chat.request("room", { room });
+    } catch (error) {
+      if (error.code === "room_not_found") throw error;
+      if (!error.temporary) return null;
+      await new Promise((resolve) => setTimeout(resolve, (error.retryAfter ?? AGAIN) * 1000));
+    }
+  }
+}
