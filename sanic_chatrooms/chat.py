@@ -180,7 +180,7 @@ class Chat:
         """Connect the backends, then the core. Raises `ConfigError`, `Unavailable`."""
         settings, backends = self.settings, self.backends
         spaces = backends.spaces(settings)
-        await self._begin("store", backends.store.start(spaces["store"], bounds_of(settings)))
+        await self._begin("store", self.store.start(spaces["store"], bounds_of(settings)))
         await self._begin("broker", self.signed.start(spaces["broker"]))
         presence = backends.presence.start(spaces["presence"], self.node, settings.presence_ttl)
         await self._begin("presence", presence)

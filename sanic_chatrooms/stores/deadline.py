@@ -13,7 +13,8 @@ from ..errors import ChatError, Unavailable
 from ..models import Appended, Draft
 from ..observe.instruments import STORE_ERRORS, STORE_SECONDS
 from ..observe.meter import SILENT, Meter
-from .base import Store
+from ..support.time_limit import TimeLimit
+from .base import Bounds, Store
 from .soon import Heard
 from .wrapped import WrappedStore
 
@@ -37,8 +38,13 @@ class TimedStore(WrappedStore):
         self.appends_soon = inner.appends_soon
         self._timeout = timeout
         self._meter = meter
-        self._reads = asyncio.Semaphore(READS)
         self.direct = not inner.waits and meter is SILENT  # nothing to wait for, and nobody to tell
+
+    async def start(self, instance: str, bounds: Bounds) -> None:
+        """Start what is wrapped."""
+        # They belong to a loop, and an app may run again in another.
+        self._limit, self._reads = TimeLimit(self._timeout), asyncio.Semaphore(READS)
+        await super().start(instance, bounds)
 
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         """See `Store.append`; without a limit."""
@@ -61,10 +67,10 @@ class TimedStore(WrappedStore):
 
     async def _in_time(self, verb: str, ask: Callable[[], Awaitable[T]]) -> T:
         try:
-            async with asyncio.timeout(self._timeout):
-                if verb != "history":
-                    return await ask()
-                async with self._reads:
-                    return await ask()
+            return await self._limit.keep(self._in_turn(ask) if verb == "history" else ask())
         except TimeoutError as exc:
             raise Unavailable from exc
+
+    async def _in_turn(self, ask: Callable[[], Awaitable[T]]) -> T:
+        async with self._reads:
+            return await ask()

@@ -24,12 +24,12 @@ class _Request:
 
     __slots__ = ("count", "done", "due", "replies")
 
-    def __init__(self, count: int, due: float) -> None:
+    def __init__(self, count: int, due: float, done: asyncio.Future[list[Any]]) -> None:
         self.count = count
         self.due = due
         """When the server should have answered, in the loop's seconds."""
         self.replies: list[Any] = []
-        self.done: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        self.done = done
 
     def take(self, reply: Any) -> bool:
         """One more reply; -> was it the last?"""
@@ -95,7 +95,7 @@ class Pipe:
         """
         if not self.alive:
             raise Unavailable
-        request = _Request(len(commands), self._loop.time() + within)
+        request = _Request(len(commands), self._loop.time() + within, self._loop.create_future())
         self._send(request, commands)
         return await request.done
 
