@@ -18,6 +18,7 @@ from ..support.user_ids import GUEST, check_user_id, is_text, is_unicode
 from .base import Authenticator
 from .claims import MAX_PROOF_ID
 from .guests import Guests
+from .jwt import JWTAuth
 from .names import shown_name
 from .tokens import MAX_TOKEN, Refused
 
@@ -34,6 +35,8 @@ AGAIN = 60.0
 """Seconds in which the same fault of an authenticator is logged once, because a client can cause it as often as it likes."""
 MAX_FAULTS = 100
 """Faults that are remembered."""
+_CAREFUL = (Guests, JWTAuth)
+"""What makes its users itself, from what it has checked. A class that derives from it may not."""
 _LEAST_SECRET = 8
 """Characters that a value has at least to be removed from a traceback: shorter ones may be ordinary words."""
 
@@ -71,8 +74,8 @@ class Asking:
             token = None if isinstance(credentials, Unseen) else credentials.token
             _check_token(token)
             user: object = await authenticator.authenticate(credentials, handshake)
-            if type(authenticator) is Guests and isinstance(user, User):
-                return user  # it has made this user itself, from what it has checked
+            if type(authenticator) in _CAREFUL and isinstance(user, User) and self._has_signed_in_well(user):
+                return user
         except Refused as refused:
             raise self._refusal(refused.message, credentials) from None
         except ChatError:
@@ -84,14 +87,17 @@ class Asking:
         else:
             fault = _fault_of(user)
             if fault is None and isinstance(user, User):
-                name, scopes, amr = shown_name(user.name, user.id), tuple(user.scopes), tuple(user.amr)
-                if user.guest or set(self._required_amr) <= set(amr):
+                if self._has_signed_in_well(user):
+                    name, scopes, amr = shown_name(user.name, user.id), tuple(user.scopes), tuple(user.amr)
                     return replace(user, name=name, scopes=scopes, amr=amr)
                 raise self._refusal(
                     f"the user's amr lacks some of {', '.join(self._required_amr)}", credentials
                 )
             self._tell(authenticator, f"returned {fault}")
         raise Unauthenticated("your identity could not be checked")
+
+    def _has_signed_in_well(self, user: User) -> bool:
+        return user.guest or set(self._required_amr) <= set(user.amr)
 
     def accepted(self, token: str) -> None:
         """Remember that this token was accepted."""

@@ -89,7 +89,7 @@ def shown_name(name: object, user_id: str) -> str:
 # An app may publish thousands of events a second under the same few names.
 @functools.lru_cache(maxsize=1024)
 def _shown(name: str, user_id: str) -> str:
-    for candidate in (name, user_id):
+    for candidate in filter(None, (name, user_id)):
         try:
             return clean_name(_cut(candidate))
         except ChatError:

@@ -1,6 +1,7 @@
 """The origin of a page (RFC 6454), in the one spelling in which browsers send it."""
 
 import re
+from functools import lru_cache
 from ipaddress import IPv6Address
 
 __all__ = ["normal_origin"]
@@ -13,6 +14,7 @@ _ORIGIN = re.compile(
 )
 
 
+@lru_cache(maxsize=64)
 def normal_origin(text: str) -> str:
     """scheme://name[:port] in lower case, without the scheme's own port. Raises `ValueError` with the reason."""
     # Browsers send names in ASCII; lower() would turn some other letters into ASCII ones.

@@ -11,9 +11,11 @@ import pytest
 
 from sanic_chatrooms import Authenticator, Credentials
 from sanic_chatrooms.auth.asking import AGAIN, MAX_ACCEPTED, MAX_FAULTS, Asking, Unseen
+from sanic_chatrooms.auth.jwt import JWTAuth
 from sanic_chatrooms.auth.tokens import Refused
 from sanic_chatrooms.errors import ChatError, Forbidden, RateLimited, TokenExpired, Unauthenticated
 from sanic_chatrooms.models import Handshake, User
+from tests.support.wire import SECRET, token
 
 TOKEN = "s3cret-token-of-somebody"
 HANDSHAKE = Handshake(
@@ -74,6 +76,43 @@ async def test_scopes_are_a_tuple_afterwards(scopes: Any) -> None:
 )
 async def test_a_name_is_cleaned(name: str, shown: str) -> None:
     assert (await ask(User("u1", name))).name == shown
+
+
+CLAIMS: dict[str, dict[str, Any]] = {
+    "no name": {},
+    "a name": {"name": "Ada"},
+    "a name that nobody sees": {"name": "\u202e\u200b"},
+    "a long name": {"name": "e\u0301" * 99},
+    "an id that cannot be shown": {"sub": "\u200b"},
+    "scopes": {"scope": "a b a", "scopes": ["c"]},
+    "all else": {"amr": "mfa", "jti": 7, "sid": "s", "iat": 1.5, "more": [None]},
+}
+
+
+@pytest.mark.parametrize("claims", CLAIMS.values(), ids=CLAIMS)
+async def test_a_user_that_was_made_of_claims_is_like_one_that_was_looked_at(claims: dict[str, Any]) -> None:
+    """The users of JWTAuth itself are believed, and those of a class that derives from it are not."""
+
+    class Derived(JWTAuth):
+        pass
+
+    shown = token("u1", **claims)
+
+    one, other = [
+        await Asking().ask(kind(SECRET), Credentials(shown), HANDSHAKE) for kind in (JWTAuth, Derived)
+    ]
+
+    assert one == other
+
+
+@pytest.mark.parametrize("amr", [[], ["pwd"], ["pwd", "mfa"]])
+async def test_a_user_of_claims_must_have_signed_in_as_well_as_all_others(amr: list[str]) -> None:
+    asked = Asking(["mfa"]).ask(JWTAuth(SECRET), Credentials(token("u1", amr=amr)), HANDSHAKE)
+    if "mfa" in amr:
+        assert (await asked).amr == tuple(amr)
+    else:
+        with pytest.raises(Unauthenticated):
+            await asked
 
 
 FAULTS: dict[str, Any] = {
