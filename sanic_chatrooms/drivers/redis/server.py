@@ -86,8 +86,10 @@ class RedisServer:
 
     async def ask(self, calls: Sequence[Call], within: float) -> list[Any]:
         """A reply per call, in order; errors of single calls are values. Raises `Unavailable`."""
-        pipe = await self._connected()
+        pipe = self.pipe or await self._connected()
         replies = await pipe.ask([call.command(pipe.run_id) for call in calls], within)
+        if not any(isinstance(reply, ResponseError) for reply in replies):
+            return replies  # as nearly always
         forgotten = [n for n, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if forgotten:  # the server's scripts were flushed
             await pipe.ask([("SCRIPT", "LOAD", script.text) for script in self._opener.scripts], within)
@@ -119,9 +121,6 @@ class RedisServer:
             pipe.close()
 
     async def _connected(self) -> Pipe:
-        pipe = self._pipe
-        if pipe is not None and pipe.alive:
-            return pipe
         async with self._connecting:  # one task connects, the others wait for it
             if self._pipe is None or not self._pipe.alive:
                 self.close()
