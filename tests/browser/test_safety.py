@@ -164,6 +164,9 @@ async def test_who_returns_sees_that_the_page_loads(served: ServedApp, new_page:
     await page.reload(wait_until="commit")
     await expect(page.get_by_test_id("skeleton")).to_be_visible()
     await expect(page.get_by_test_id("app")).to_have_count(0)
+    title = await page.get_by_role("heading", name="Chat").bounding_box()
+    assert title is not None
+    assert title["width"] > 100  # something can be read before the rest is there
 
     rest.released.set()
     await entered(page)

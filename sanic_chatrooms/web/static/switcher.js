@@ -27,7 +27,7 @@ function content(directory, searches, value, close) {
   const read = book.unread.marks.rooms();
   const lately = ({ id }) => (id === book.shown?.id ? -1 : read.indexOf(id));
   const recent = [...rooms].sort((a, b) => lately(b) - lately(a)); // the one before this one is first
-  const { label, none } = words.switcher;
+  const { label, none, nobody } = words.switcher;
   const field = el("input.field", { role: "combobox", autocomplete: "off", autofocus: true, placeholder: label, "aria-label": label, "aria-expanded": "true", "aria-controls": "switcher-list", testid: "switcher-field", oninput: look, onkeydown: key });
   const box = el("ul", { id: "switcher-list", role: "listbox", "aria-label": words.rooms.label });
   const nothing = el("p.hint", { role: "status", testid: "switcher-nothing" });
@@ -42,7 +42,7 @@ function content(directory, searches, value, close) {
     chosen = (index + rows.length) % (rows.length || 1);
     list.set(rows.map((row, at) => ({ ...row, chosen: at === chosen, sign: `${row.name}|${at === chosen}` })));
     box.hidden = !rows.length;
-    nothing.textContent = found ? "" : none;
+    nothing.textContent = found ? "" : asked === "@" ? nobody : none;
     const { key } = rows[chosen] ?? {};
     field.setAttribute("aria-activedescendant", key ?? "");
     field.setAttribute("aria-expanded", String(rows.length > 0));

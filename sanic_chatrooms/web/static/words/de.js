@@ -191,6 +191,7 @@ export const words = ({ counted, listed, number }) => ({
     search: (text) => `Nachrichten nach „${text}“ durchsuchen`,
     go: (id) => `Zu #${id}`,
     none: "So heißt hier kein Raum und niemand.",
+    nobody: "Außer dir war noch niemand hier.",
   },
 
   room: {

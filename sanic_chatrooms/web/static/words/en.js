@@ -195,6 +195,7 @@ export const words = ({ counted, listed, number }) => ({
     search: (text) => `Search messages for “${text}”`,
     go: (id) => `Go to #${id}`,
     none: "No room and no person here is called that.",
+    nobody: "Nobody else has been here yet.",
   },
 
   room: {
