@@ -96,7 +96,7 @@ class Pipe:
         if not self.alive:
             raise Unavailable
         request = _Request(len(commands), self._loop.time() + within, self._loop.create_future())
-        self._send(request, commands)
+        self._send(request, commands, at_once=False)
         return await request.done
 
     def tell(self, commands: Sequence[Command], within: float, heard: Heard) -> None:
@@ -106,7 +106,7 @@ class Pipe:
         """
         self._send(_Told(len(commands), self._loop.time() + within, heard), commands, at_once=True)
 
-    def _send(self, request: _Request | _Told, commands: Sequence[Command], *, at_once: bool = False) -> None:
+    def _send(self, request: _Request | _Told, commands: Sequence[Command], *, at_once: bool) -> None:
         # First: it may raise, and then nobody must wait for a reply.
         self._wire.send(commands, at_once=at_once)
         self._waiting.append(request)

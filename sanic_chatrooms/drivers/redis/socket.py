@@ -31,8 +31,8 @@ class Wire(asyncio.Protocol):
         self.open = True
         self._heard = heard
         self._loop = asyncio.get_running_loop()
-        self._later: list[bytes] | None = None
-        """What waits for the end of this turn; None: nothing was written in it."""
+        self._later: list[bytes] = []
+        """What waits for the end of this turn."""
         self._ended = ended
         # `contract` has looked for these names. They are the same in redis-py 6 to 8.
         self._reader = hiredis.Reader(
@@ -42,23 +42,17 @@ class Wire(asyncio.Protocol):
         self._transport: asyncio.Transport = self._writer.transport
         self._transport.set_protocol(self)
 
-    def send(self, commands: Sequence[Command], *, at_once: bool = False) -> None:
-        """Write commands, in order. Those that are sent after others in a turn of the event loop share a write at its end, because
-        a write takes as long as all else that is done for a request here. One that has to go `at_once` takes them with it."""
-        data = b"".join(map(pack_command, commands))
-        if self._later is None:
-            self._transport.write(data)
-            if not at_once:
-                self._later = []
-                self._loop.call_soon(self._write_later)
-        elif at_once:
-            later, self._later = self._later, []
-            self._transport.write(b"".join((*later, data)))
-        else:
-            self._later.append(data)
+    def send(self, commands: Sequence[Command], *, at_once: bool) -> None:
+        """Write commands, in order: `at_once`, with what waits, or with all others at the end of this turn of the event loop, because a
+        write takes as long as all else that is done for a request here."""
+        self._later.append(b"".join(map(pack_command, commands)))
+        if at_once:
+            self._write()
+        elif len(self._later) == 1:
+            self._loop.call_soon(self._write)
 
-    def _write_later(self) -> None:
-        later, self._later = self._later, None
+    def _write(self) -> None:
+        later, self._later = self._later, []
         if later and self.open:
             self._transport.write(b"".join(later))
 

@@ -28,7 +28,7 @@ class StreamWire:
         self._more = asyncio.Event()
         self._tasks = {asyncio.ensure_future(step()) for step in (self._read, self._write)}
 
-    def send(self, commands: Sequence[Command], *, at_once: bool = False) -> None:
+    def send(self, commands: Sequence[Command], *, at_once: bool) -> None:
         """Write commands, in order. They always go out soon, together."""
         self._unsent += list(map(pack_command, commands))  # all or none: one may be refused
         self._more.set()

@@ -78,7 +78,7 @@ class Subscriber:
     def _send(self, commands: Sequence[Command]) -> None:
         if not self.alive:
             raise Unavailable
-        self._wire.send(commands)
+        self._wire.send(commands, at_once=False)
 
     def _take(self, reply: Any) -> None:
         self.heard_at = time.monotonic()

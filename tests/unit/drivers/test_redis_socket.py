@@ -61,7 +61,7 @@ async def test_replies_come_in_order_in_whatever_pieces(scene: Scene) -> None:
 
 
 async def test_commands_are_written_in_order(scene: Scene) -> None:
-    scene.wire.send([("PING",), ("GET", "key")])
+    scene.wire.send([("PING",), ("GET", "key")], at_once=True)
 
     assert await scene.reader.readexactly(14) == b"*1\r\n$4\r\nPING\r\n"
     assert await scene.reader.readexactly(22) == b"*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n"
@@ -83,29 +83,28 @@ class Writes:
         pass
 
 
-async def test_the_first_command_of_a_turn_is_written_at_once_and_the_others_together(scene: Scene) -> None:
+async def test_the_commands_of_a_turn_are_written_together_at_its_end(scene: Scene) -> None:
     writes = Writes(scene.wire)
-    for name in "abc":
-        scene.wire.send([(name,)])
-    assert writes.seen == [b"*1\r\n$1\r\na\r\n"]
+    for name in "ab":
+        scene.wire.send([(name,)], at_once=False)
+    assert writes.seen == []
     await asyncio.sleep(0)
-    assert writes.seen[1:] == [b"*1\r\n$1\r\nb\r\n*1\r\n$1\r\nc\r\n"]
+    assert writes.seen == [b"*1\r\n$1\r\na\r\n*1\r\n$1\r\nb\r\n"]
 
-    scene.wire.send([("d",)])
-    assert writes.seen[2:] == [b"*1\r\n$1\r\nd\r\n"]
+    scene.wire.send([("c",)], at_once=False)
+    await asyncio.sleep(0)
+    assert writes.seen[1:] == [b"*1\r\n$1\r\nc\r\n"]
 
 
 async def test_what_has_to_go_at_once_takes_with_it_what_was_sent_before(scene: Scene) -> None:
     writes = Writes(scene.wire)
-    scene.wire.send([("a",)])
-    scene.wire.send([("b",)])
-    scene.wire.send([("c",)], at_once=True)
-    assert writes.seen[1:] == [b"*1\r\n$1\r\nb\r\n*1\r\n$1\r\nc\r\n"]
-    scene.wire.send([("d",)])
-    scene.wire.send([("e",)])
+    scene.wire.send([("a",)], at_once=False)
+    scene.wire.send([("b",)], at_once=True)
+    assert writes.seen == [b"*1\r\n$1\r\na\r\n*1\r\n$1\r\nb\r\n"]
+    scene.wire.send([("c",)], at_once=False)
     await asyncio.sleep(0)
 
-    assert writes.seen[2:] == [b"*1\r\n$1\r\nd\r\n*1\r\n$1\r\ne\r\n"]
+    assert writes.seen[1:] == [b"*1\r\n$1\r\nc\r\n"]
 
 
 async def test_whatever_goes_at_once_all_arrive_in_the_order_of_sending(scene: Scene) -> None:
@@ -122,25 +121,23 @@ async def test_whatever_goes_at_once_all_arrive_in_the_order_of_sending(scene: S
 
 async def test_a_command_that_cannot_be_written_leaves_those_that_wait(scene: Scene) -> None:
     writes = Writes(scene.wire)
-    scene.wire.send([("a",)])
-    scene.wire.send([("b",)])
+    scene.wire.send([("a",)], at_once=False)
     for at_once in (False, True):
         with pytest.raises(UnicodeEncodeError):
-            scene.wire.send([("c",), ("\ud800",)], at_once=at_once)
-    scene.wire.send([("d",)])
+            scene.wire.send([("b",), ("\ud800",)], at_once=at_once)
+    scene.wire.send([("c",)], at_once=False)
     await asyncio.sleep(0)
 
-    assert writes.seen[1:] == [b"*1\r\n$1\r\nb\r\n*1\r\n$1\r\nd\r\n"]
+    assert writes.seen == [b"*1\r\n$1\r\na\r\n*1\r\n$1\r\nc\r\n"]
 
 
 async def test_an_ended_wire_writes_nothing_more(scene: Scene) -> None:
     writes = Writes(scene.wire)
-    scene.wire.send([("a",)])
-    scene.wire.send([("b",)])
+    scene.wire.send([("a",)], at_once=False)
     scene.wire.close()
     await asyncio.sleep(0)
 
-    assert len(writes.seen) == 1
+    assert writes.seen == []
 
 
 async def test_errors_are_values_of_the_class_that_says_which(scene: Scene) -> None:
