@@ -1,5 +1,6 @@
 """What must hold before an instance starts: its name, a way in for users, and backends that all workers share."""
 
+import functools
 import re
 from collections.abc import Mapping
 
@@ -24,15 +25,19 @@ def check_name(name: str) -> None:
             f"ChatRooms({shown(name)}): the name of an instance has 1 to 32 characters of a-z, 0-9 and _, "
             "a letter first"
         )
-    for key in (*KEYS, *PLANNED):
-        if _mistakable(name.upper(), key):
-            raise ConfigError(
-                f'ChatRooms("{name}"): this name could be mistaken for the key CHATROOMS_{key}; choose another'
-            )
+    if key := _mistaken_for(name.upper()):
+        raise ConfigError(
+            f'ChatRooms("{name}"): this name could be mistaken for the key CHATROOMS_{key}; choose another'
+        )
 
 
 def _is_name(name: object) -> bool:
     return isinstance(name, str) and re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name) is not None
+
+
+@functools.lru_cache(maxsize=100)
+def _mistaken_for(name: str) -> str | None:
+    return next((key for key in (*KEYS, *PLANNED) if _mistakable(name, key)), None)
 
 
 def _mistakable(name: str, key: str) -> bool:

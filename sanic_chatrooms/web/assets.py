@@ -35,6 +35,7 @@ __all__ = [
     "WORDS",
     "Assets",
     "component",
+    "package_assets",
     "with_slash",
 ]
 
@@ -121,7 +122,13 @@ class Assets:
         return self._compact[name]
 
 
-@functools.cache  # once for all instances of a process
+@functools.cache  # once for all instances of a process, as what follows
+def package_assets() -> Assets:
+    """The files of the package."""
+    return Assets()
+
+
+@functools.cache
 def _smaller(compact: Callable[[str], str], name: str, body: bytes) -> _Asset:
     return _asset(name, compact(body.decode()).encode())
 

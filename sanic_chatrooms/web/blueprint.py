@@ -29,6 +29,7 @@ from .assets import (
     SHARED,
     WORDS,
     Assets,
+    package_assets,
     with_slash,
 )
 from .connecting import Entrance
@@ -83,7 +84,7 @@ class ChatBlueprint(Blueprint):
         self.ctx.chatrooms = chatrooms
         self.ctx.options = {}
         self.ctx.mounts = 0
-        self.ctx.assets = Assets()
+        self.ctx.assets = package_assets()
         self._add_pages()
         for route in declaration.routes:
             self.add_chat_route(route)

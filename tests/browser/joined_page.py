@@ -17,7 +17,7 @@ from sanic_chatrooms.web.assets import CLIENT, COMPONENT, FOLDER, Assets, _Asset
 from sanic_chatrooms.web.compact import compact_script
 from sanic_chatrooms.web.scoped import scoped_bundle
 
-__all__ = ["JOINED", "join_modules", "static_folder"]
+__all__ = ["JOINED", "joined_assets", "static_folder"]
 
 JOINED = "joined.js"
 ENTRIES = "chat-app.js", "app.js"
@@ -27,10 +27,13 @@ SCOPE = re.compile(r"^const ([\w$]+\$) = \(\(\) => \{$", re.MULTILINE)
 EXPORTED = re.compile(r"^export (?:async )?(?:class|function\*?|const) (\w+)", re.MULTILINE)
 
 
-def join_modules(assets: Assets) -> None:
-    """Serve the modules that every page needs as one file, and let the others take from it what they need."""
+@functools.cache
+def joined_assets() -> Assets:
+    """The modules that every page needs as one file, and the others, which take from it what they need."""
+    assets = Assets()
     assets._files.update(_modules())
     assets._compact.update(_modules())
+    return assets
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from sanic import Sanic
 
 from example_app.server import STATIC, add_headers, index
 from sanic_chatrooms import ChatRooms, Happening, User
-from tests.browser.joined_page import join_modules, static_folder
+from tests.browser.joined_page import joined_assets, static_folder
 from tests.support.fixtures import Live
 from tests.support.server import LiveServer
 from tests.support.thorough import THOROUGH
@@ -50,7 +50,7 @@ class ServedApp:
     def _add_files(self) -> None:
         self.app.static("/static", static_folder() if self.joined else STATIC)
         if self.joined:
-            join_modules(self.chat.bp.ctx.assets)
+            self.chat.bp.ctx.assets = joined_assets()
 
     async def stop(self) -> None:
         """Stop as a deployment does: everybody gets 1012. What is in memory is lost."""
