@@ -8,6 +8,7 @@ pytest_plugins = (
     "tests.support.loops",
     "tests.support.fixtures",
     "tests.support.postgres",
+    "tests.support.remembered",
     "tests.support.rest",
     "tests.support.side_by_side",
     "tests.support.systems",
