@@ -22,7 +22,7 @@ from tests.support.packages import OURS, closure
 
 PAGES = sorted({block.page for block in MARKED if block.page.is_relative_to(DOCS)})
 LOCAL = {path.stem for path in EXAMPLES}
-DISTRIBUTIONS = packages_distributions()
+distributions = cache(packages_distributions)
 
 BY_TEXT = {
     r"^sqlite(\+\w+)?:": [f"{OURS}[sql]"],
@@ -70,7 +70,7 @@ def _imported(tree: ast.Module) -> Iterator[str]:
         for name in names:
             top = name.partition(".")[0]
             if top not in sys.stdlib_module_names | LOCAL | {"sanic_chatrooms"}:
-                yield canonicalize_name(DISTRIBUTIONS[top][0])
+                yield canonicalize_name(distributions()[top][0])
 
 
 def named(page: Path) -> set[str]:
