@@ -32,7 +32,7 @@ ARGUMENTS = {
     "mentions_end": "int[]", "mention": "text[]",
 }  # fmt: skip
 
-AS_TEXT = {"int[]", "bigint[]", "float8[]", "boolean[]"}
+AS_TEXT = {"text[]", "int[]", "bigint[]", "float8[]", "boolean[]"}
 """Arrays that are sent as PostgreSQL writes them: of another array, asyncpg asks for each item whether it is an array itself, by
 `isinstance` with abstract classes. With all columns that was 9 % of a message."""
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate, chain
 from typing import Any
 
+import msgspec
+
 from ...errors import ChatError, Conflict, MessageNotFound, RoomNotFound, Unavailable
 from ...models import Appended, Draft, Fact, Fold
 from ..base import FOLDED, Stale
@@ -11,6 +13,10 @@ from ..changes import facts_of, has_effects, no_parent, too_early, too_many
 from .append_postgres import ARGUMENTS, AS_TEXT
 
 __all__ = ["Batch"]
+
+BACKSLASH = "\\"
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Batch:
@@ -80,10 +86,18 @@ class Batch:
 
 
 def _sent(value: Any, kind: str) -> Any:
-    """An argument as the statement takes it."""
+    """An argument as the statement takes it. JSON's list is PostgreSQL's array in other brackets, if nothing in it is escaped."""
     if kind not in AS_TEXT or value is None:
         return value
-    return f"{{{','.join(['NULL' if item is None else str(item) for item in value])}}}"
+    items = _encode(value)[1:-1].decode()
+    return f"{{{','.join(map(_quoted, value)) if BACKSLASH in items else items}}}"
+
+
+def _quoted(text: str | None) -> str:
+    if text is None:
+        return "NULL"
+    escaped = text.replace(BACKSLASH, BACKSLASH * 2).replace('"', BACKSLASH + '"')
+    return f'"{escaped}"'
 
 
 def _result(

@@ -7,8 +7,13 @@ from ...errors import ChatError, Conflict, RoomNotFound
 from ...models import Appended, Draft, Member, Sender
 from ...stores import members
 from ...stores.base import Bounds, Store
-from .hooks import StoreHooks, assert_contiguous, fresh, raises, result, seqs, texts
+from .hooks import StoreHooks, assert_contiguous, fresh, raises, result, seqs, stored, texts
 
+ODD = (
+    "", " ", ",", "NULL", "null", "{}", "[1]", '"', "\\", '\\"', "\\\\", "'", "%s", "$1", ":a", "\t", "\n", "\r\n", "\x01", "\x1f",
+    "\x7f", "é", "😀", "\u2028", "\ufeff", "a\\",
+)  # fmt: skip
+"""What some store could take for its own."""
 EPOCH = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -108,6 +113,24 @@ class NumberingTests(StoreHooks):
             assert (event.msg_id, event.timestamp, event.type) == (draft.msg_id, draft.timestamp, draft.type)
             assert (event.room, event.seq, event.sender, event.client_msg_id) == ("r", 1, sender, "key")
             assert event.reply_to is None
+
+    async def test_03_names_and_keys_are_kept_as_they_were_whatever_their_letters(self) -> None:
+        async with self.room() as store:
+            senders = [Sender(f"u{n}{odd}", odd) for n, odd in enumerate(ODD)]
+            keys = [f"key {odd}" for odd in ODD]
+            batch = [
+                Draft("r", "message", b"{}", f"id {key}", 1.5, sender, (sender.id, key), b"#")
+                for sender, key in zip(senders, keys, strict=True)
+            ]
+
+            first = await store.append(batch)
+            again = await store.append(batch)
+
+            events = (await store.history("r", after=0, limit=len(ODD))).events
+            assert [event.sender for event in events] == senders
+            assert [event.client_msg_id for event in events] == keys
+            assert [event.msg_id for event in events] == [draft.msg_id for draft in batch]
+            assert [stored(answer).seq for answer in again] == [stored(answer).seq for answer in first]
 
     async def test_03_an_event_may_have_no_sender_no_key_and_much_to_say(self) -> None:
         async with self.room() as store:

@@ -15,15 +15,15 @@ from sanic_chatrooms.errors import (
     RoomNotFound,
     Unavailable,
 )
-from sanic_chatrooms.models import Appended, Draft, Fact, Fold, Relation
+from sanic_chatrooms.models import Appended, Draft, Fact, Fold, Relation, Sender
 from sanic_chatrooms.stores.base import Stale
 from sanic_chatrooms.stores.sql.append_postgres import append_call, append_function
 from sanic_chatrooms.stores.sql.batch_postgres import Batch
 from sanic_chatrooms.stores.sql.schema import Schema
 
 
-def draft(room: str, text: str = "hi", **more: Any) -> Draft:
-    return Draft(room, "message", text.encode(), f"id-{text}", 1.5, None, ("u1", text), b"#", **more)
+def draft(room: str, text: str = "hi", sender: Sender | None = None, **more: Any) -> Draft:
+    return Draft(room, "message", text.encode(), f"id-{text}", 1.5, sender, ("u1", text), b"#", **more)
 
 
 def arguments(drafts: list[Draft]) -> dict[str, Any]:
@@ -40,7 +40,13 @@ def test_the_function_takes_as_many_arguments_as_the_call_gives() -> None:
     assert f"${len(arguments([draft('a')]))}" in append_call(Schema()).rpartition(", ")[2]
 
 
-def test_numbers_and_truths_go_as_text_and_times_to_the_last_bit() -> None:
+def test_what_json_would_escape_is_quoted_as_in_an_array_of_postgresql() -> None:
+    odd = draft("a", sender=Sender("u1", 'back\\slash "quoted"\nnew line'))
+
+    assert arguments([odd, draft("b")])["p_sender_name"] == '{"back\\\\slash \\"quoted\\"\nnew line",NULL}'
+
+
+def test_numbers_and_texts_go_as_text_and_times_to_the_last_bit() -> None:
     late = msgspec.structs.replace(draft("a"), timestamp=1764439549.1234567)
 
     assert arguments([draft("a"), late])["p_stamp"] == f"{{1.5,{late.timestamp!r}}}"
@@ -50,7 +56,7 @@ def test_numbers_and_truths_go_as_text_and_times_to_the_last_bit() -> None:
 def test_rooms_are_sent_once_and_drafts_say_their_place() -> None:
     given = arguments([draft("a", "1"), draft("b", "2"), draft("a", "3")])
 
-    assert (given["p_names"], given["p_counts"]) == (["a", "b"], "{2,1}")
+    assert (given["p_names"], given["p_counts"]) == ('{"a","b"}', "{2,1}")
     assert (given["p_room"], given["p_rank"]) == ("{1,2,1}", "{1,1,2}")
     assert (given["p_singly"], given["p_fold"], given["p_judged"], given["p_facts_end"]) == (
         False,
@@ -71,18 +77,18 @@ def test_a_batch_that_changes_something_goes_draft_by_draft() -> None:
     given = arguments(changing)
 
     assert given["p_singly"]
-    assert given["p_fold"] == [None, None, "replace", "toggle"]
-    assert given["p_target"] == [None, None, "id-1", "id-1"]
-    assert (given["p_value"], given["p_turn_on"]) == ([None, None, b"{}", None], "{NULL,NULL,False,True}")
+    assert given["p_fold"] == '{null,null,"replace","toggle"}'
+    assert given["p_target"] == '{null,null,"id-1","id-1"}'
+    assert (given["p_value"], given["p_turn_on"]) == ([None, None, b"{}", None], "{null,null,false,true}")
     assert given["p_facts_end"] == "{0,2,2,3}"
-    assert given["p_fact_kind"] == ["ban", "read", "x"]
-    assert (given["p_fact_value"], given["p_fact_max"]) == ([b"1", b"7", None], "{False,True,False}")
+    assert given["p_fact_kind"] == '{"ban","read","x"}'
+    assert (given["p_fact_value"], given["p_fact_max"]) == ([b"1", b"7", None], "{false,true,false}")
 
 
 def test_drafts_that_were_judged_say_when() -> None:
     given = arguments([draft("a", "1", judged=5), draft("a", "2")])
 
-    assert (given["p_singly"], given["p_judged"]) == (False, "{5,NULL}")
+    assert (given["p_singly"], given["p_judged"]) == (False, "{5,null}")
 
 
 def test_an_answer_by_rooms_numbers_the_drafts_and_tells_missing_rooms_from_locked_ones() -> None:
