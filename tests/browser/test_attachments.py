@@ -32,6 +32,12 @@ ON_TOP = """(pane, [kind, name, text]) => {
     pane.dispatchEvent(event);
     return event.defaultPrevented;
 }"""
+# A few frames later: what is measured in one is scrolled to in the next.
+LEFT_BELOW = """async () => {
+    for (let frame = 0; frame < 20; frame++) await new Promise(requestAnimationFrame);
+    const log = document.querySelector("[data-testid=log]");
+    return log.scrollHeight - log.scrollTop - log.clientHeight;
+}"""
 
 
 def picture(width: int, height: int) -> bytes:
@@ -113,6 +119,28 @@ async def test_pictures_and_files_are_sent_shown_and_gone_with_their_message(
 
     await ben.goto(f"/#/@{site.user('Ada').id}")  # a room that does not exist yet
     await expect(ben.get_by_role("button", name="Files can be sent after the first")).to_be_disabled()
+
+
+async def test_what_one_sends_with_files_is_seen_whole(
+    open_site: Callable[..., Any], new_page: Pages
+) -> None:
+    site = await open_site()
+    await site.say("general", *(f"line {number}" for number in range(30)))
+    page = await new_page(viewport={"width": 1280, "height": 800})
+    await enter(page, "Ada")
+    await page.mouse.move(600, 300)  # over the messages, as usual
+
+    await choose(
+        page, a_file("plan.png", picture(640, 320), "image/png"), a_file("seeds.txt", b"beans " * 99)
+    )
+    await expect(page.locator("[data-testid=tray-file][data-state=done]")).to_have_count(2)
+    await composer(page).fill("The plan")
+    await composer(page).press("Enter")
+
+    # Where the row was drawn anew within one frame, the end was below what is seen.
+    await expect(messages(page).last).to_have_attribute("data-status", "sent")
+    await expect(page.get_by_test_id("picture").locator("img")).to_have_js_property("complete", True)
+    assert await page.evaluate(LEFT_BELOW) < 2
 
 
 async def test_files_are_dropped_and_pasted_refused_in_words_and_taken_back(

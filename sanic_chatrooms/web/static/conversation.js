@@ -69,9 +69,6 @@ export class Conversation {
     fill(this.heard);
     fill(this.top);
     this.update();
-    // Anew, because the guessed heights may turn out to be, in all, what others were before.
-    this.sizes.unobserve(this.inner);
-    this.sizes.observe(this.inner);
     this.#button();
     if (target) return this.#reach(target);
     if (left) this.context.onLost();
@@ -128,6 +125,9 @@ export class Conversation {
     this.drawn = rowsOf(this.#shown(), this.newAfter, this.editing, (item) => this.#isFolded(item));
     for (const line of [...this.heard.children]) if (line.item.deleted) line.remove();
     const lost = this.list.set(this.drawn);
+    // Anew, because the guessed heights of new rows may turn out to be, in all, what others were before.
+    this.sizes.unobserve(this.inner);
+    this.sizes.observe(this.inner);
     this.list.get(this.marked)?.classList.add("marked");
     this.#grow(this.context);
     this.#keep(anchor);
