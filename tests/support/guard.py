@@ -34,6 +34,12 @@ class _Complaints(logging.Handler):
         self.texts.append(logging.Formatter().format(record))
 
 
+def pytest_configure() -> None:
+    # Python's own limit is 700: it would look through what a test is just making a hundred times, and each test is followed by
+    # a collection anyway.
+    gc.set_threshold(10_000, 20, 20)
+
+
 _complaints = pytest.StashKey[_Complaints]()
 _asyncio_logger = logging.getLogger("asyncio")
 
