@@ -21,10 +21,15 @@ async def cut(page: Page) -> None:
 
 
 async def enter(page: Page, name: str, room: str = "general", *, path: str = "/") -> None:
-    """Come for the first time, by the address of a room."""
+    """Come for the first time, by the address of a room, and make the room if it is not there."""
     await page.goto(f"{path}#/{room}")
     await page.get_by_test_id("name").fill(name)
     await page.keyboard.press("Enter")
+    create = page.get_by_role("button", name="Create this room")
+    await expect(page.get_by_test_id("toggle-people").filter(visible=True).or_(create)).to_be_visible()
+    if await create.is_visible():
+        await create.click()
+        await page.get_by_test_id("room-title").press("Enter")
     await entered(page)
 
 
