@@ -204,6 +204,17 @@ async def test_thousands_of_messages_are_drawn_as_few_rows(served: ServedApp, ne
     await expect(messages(page)).to_have_count(few)
 
 
+async def test_messages_that_look_long_and_are_low_leave_others_in_reach(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    await served.say("general", *(f"line {number}" for number in range(5)), *["a" + "\u0301" * 15_000] * 8)
+    page = await new_page()
+    await enter(page, "Ada")
+
+    await expect(lines(page)).to_have_count(13)  # nobody could scroll to the first ones
+
+
 async def test_rooms_in_the_background_keep_what_is_new_and_the_shown_one_keeps_all(
     served: ServedApp, new_page: Pages
 ) -> None:

@@ -41,7 +41,7 @@ export class Conversation {
     onLongPress(this.rows, (target) => this.#press(target.closest(".msg")), (target) => !target.closest("a, button:not(.author), textarea, pre"));
     this.log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     walkable(this.log, ".msg");
-    this.sizes = new ResizeObserver(() => this.#stick());
+    this.sizes = new ResizeObserver(() => this.#sized());
     this.sizes.observe(this.inner);
     this.sizes.observe(this.log);
   }
@@ -267,6 +267,12 @@ export class Conversation {
     if (!this.stuck) return;
     this.log.scrollTop = this.log.scrollHeight;
     this.lastTop = this.log.scrollTop;
+  }
+
+  // Rows that turn out lower than estimated may leave so much room that nobody can scroll to what is further up.
+  #sized() {
+    this.#stick();
+    if (this.stuck && this.hidden) this.needOlder();
   }
 
   #anchor() {
