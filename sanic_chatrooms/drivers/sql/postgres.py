@@ -137,6 +137,7 @@ class Postgres(Database):
         task = asyncio.ensure_future(_telling(run, over))
         self._ending.add(task)
         task.add_done_callback(self._ended)
+        task.add_done_callback(lambda _: _wake(over))  # where it was cancelled before it began
         try:
             async with asyncio.timeout(within):
                 await over
@@ -166,8 +167,12 @@ async def _telling(run: Callable[[], Coroutine[Any, Any, T]], over: "asyncio.Fut
     try:
         return await run()
     finally:
-        if not over.done():
-            over.set_result(None)
+        _wake(over)
+
+
+def _wake(over: "asyncio.Future[None]") -> None:
+    if not over.done():
+        over.set_result(None)
 
 
 async def _twice(run: Callable[[], Coroutine[Any, Any, T]]) -> T:
