@@ -21,9 +21,11 @@ class TimeLimit:
         self._timer: asyncio.TimerHandle | None = None
 
     async def keep(self, answer: Awaitable[T]) -> T:
-        """The answer. Raises `TimeoutError` after `seconds`. A task waits for one at a time."""
+        """The answer. Raises `TimeoutError` after `seconds`. What a task asks for within another answer has the limit of that one."""
         task = asyncio.current_task(self._loop)
         assert task is not None
+        if task in self._due:
+            return await answer
         before, cancelled = task.cancelling(), False
         self._due[task] = due = self._loop.time() + self._seconds
         if self._timer is None:

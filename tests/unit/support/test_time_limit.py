@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable
 
 import pytest
 
@@ -133,3 +134,15 @@ async def test_limit_within_a_timeout_leaves_it_its_own_time() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(LONG):
             await TimeLimit(SHORT).keep(forever())
+
+
+async def test_what_is_asked_for_within_an_answer_has_the_limit_of_that_one() -> None:
+    limit = TimeLimit(SHORT)
+
+    async def answer(inner: Awaitable[object]) -> object:
+        return await limit.keep(inner)
+
+    assert await limit.keep(answer(asyncio.sleep(0, "answer"))) == "answer"
+    with pytest.raises(TimeoutError):
+        await limit.keep(answer(forever()))
+    assert await limit.keep(asyncio.sleep(0, "answer")) == "answer"
