@@ -103,6 +103,14 @@ async def test_a_finger_that_rests_on_a_reaction_or_a_name_does_not_press_it(
     await expect(page.locator("dialog")).to_have_count(0)
 
 
+# How far what has the focus is from the middle of the conversation, once what is on the screen has been painted.
+OFF_THE_MIDDLE = """async () => {
+    for (let frame = 0; frame < 4; frame++) await new Promise(requestAnimationFrame);
+    const middle = (node) => ((box) => box.top + box.height / 2)(node.getBoundingClientRect());
+    return Math.abs(middle(document.activeElement) - middle(document.querySelector("[data-testid=log]")));
+}"""
+
+
 async def test_the_way_back_from_a_message_leads_to_the_end_without_a_keyboard(
     served: ServedApp, new_page: Pages
 ) -> None:
@@ -111,11 +119,13 @@ async def test_the_way_back_from_a_message_leads_to_the_end_without_a_keyboard(
     page = await new_page(**PHONE)
     await come_by_the_rooms(page)
     await expect(lines(page).last).to_be_in_viewport()
-    await page.goto("/#/general/at/75")
-    await expect(page.locator("[data-seq='75']")).to_be_focused()
-    await page.go_back()
-    await expect(lines(page).last).to_be_in_viewport()
-    await expect(composer(page)).not_to_be_focused()
+    for number in (75, 30):
+        await page.goto(f"/#/general/at/{number}")
+        await expect(page.locator(f"[data-seq='{number}']")).to_be_focused()
+        assert await page.evaluate(OFF_THE_MIDDLE) < 20
+        await page.go_back()
+        await expect(lines(page).last).to_be_in_viewport()
+        await expect(composer(page)).not_to_be_focused()
 
 
 async def test_the_way_to_the_end_of_one_room_is_not_shown_in_another(

@@ -87,12 +87,23 @@ export class Conversation {
   #reach({ key }) {
     const node = this.list.get(key);
     if (!node) return;
-    node.style.contentVisibility = "visible";
+    this.#measure(node);
     node.focus({ preventScroll: true });
     node.scrollIntoView({ block: "center" });
     this.lastTop = this.log.scrollTop;
     if (!this.timeline.later && this.#below <= NEAR) this.#atEnd();
     else this.#button();
+  }
+
+  // Rows have guessed heights until they are painted. What is seen beside this one would push it away then.
+  #measure(node) {
+    for (const next of ["previousElementSibling", "nextElementSibling"]) {
+      let room = this.log.clientHeight;
+      for (let row = node; row && room > 0; row = row[next]) {
+        row.style.contentVisibility = "visible";
+        room -= row.offsetHeight;
+      }
+    }
   }
 
   /** Show the `place` where somebody read before, if it is there still. */
