@@ -66,6 +66,7 @@ async def test_somebody_is_invited_to_a_private_room_and_accepts(served: ServedA
 
     await expect(bob.get_by_test_id("room-name")).to_have_text("Secret")
     await expect(invitation).to_have_count(0)
+    await expect(bob.get_by_test_id("system-line")).to_have_text(["Ada invited Bob", "Bob joined"])
     await say(bob, "Here I am")
     await expect(lines(ada)).to_have_text(["Here I am"])
     await expect(person(ada, "Bob")).to_contain_text("online")

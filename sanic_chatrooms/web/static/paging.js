@@ -1,13 +1,13 @@
 // The past of a room: older messages in front of what is shown, and a window around one message far up.
 
-import { isReply, Timeline } from "./timeline.js";
+import { introduce, isReply, Timeline } from "./timeline.js";
 
 const AROUND = 60;
 
 export class Paging {
-  /** `changed(room)`: draw. */
-  constructor(chat, changed) {
-    Object.assign(this, { chat, changed });
+  /** `changed(room)`: draw. `nameOf(id)`: what somebody is called, if it is known. */
+  constructor(chat, changed, nameOf = () => undefined) {
+    Object.assign(this, { chat, changed, nameOf });
   }
 
   /** Load the page before what is shown. */
@@ -56,6 +56,7 @@ export class Paging {
       const { messages, more, epoch } = await this.chat.request("history", { room: room.id, payload: { before: to, limit: to - from, log: true } });
       if (epoch !== room.epoch) return;
       if (more && messages[0]?.seq > from) timeline.bare.push([from, messages[0].seq]); // a page has an end
+      for (const event of messages) introduce(event, this.nameOf);
       timeline.between(messages);
       this.changed(room);
     } catch (error) {

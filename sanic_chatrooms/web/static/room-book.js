@@ -10,7 +10,7 @@ import { relate } from "./related.js";
 import { opensIn, rightsIn, rulesOf } from "./rights.js";
 import { Room } from "./room.js";
 import { Threads } from "./threads.js";
-import { isReply } from "./timeline.js";
+import { introduce, isReply } from "./timeline.js";
 import { Unread } from "./unread.js";
 
 const PAGE = 200;
@@ -25,13 +25,14 @@ export class RoomBook {
   /** Rooms that the user is invited to: id → {id, title, by}. */
   invitations = new Map();
   #writing = new Map();
+  #nameOf = (id) => (id === this.chat.user?.id ? this.chat.user.name : this.names.of(id));
 
   /** `changed(what, room, item)`: list, room (state, people, typing), loaded, lines, came (a message of others), moved, invited, added (by whom), reported (the report), unsent (a thread with a reply that was refused), replied (a reply that is for the user). `first`: the room of the app that may be made by joining it. */
   constructor(chat, changed, first) {
     Object.assign(this, { chat, changed, first });
     this.unread = new Unread(chat, this);
     this.names = new Names(chat.user?.id);
-    this.paging = new Paging(chat, (room) => changed("lines", room));
+    this.paging = new Paging(chat, (room) => changed("lines", room), this.#nameOf);
     this.threads = new Threads(chat, (room) => changed("lines", room));
     this.edits = new Edits(chat, (room) => changed("lines", room));
     chat.on("user", (user) => this.#hear([user]) || changed("list"));
@@ -284,8 +285,7 @@ export class RoomBook {
   #happened(event) {
     const room = this.get(event.room);
     const mine = this.#isMine(event);
-    const { user } = event.payload ?? {};
-    if (user?.id && user.name === user.id) user.name = this.names.of(user.id) ?? user.name; // the server has not met them
+    introduce(event, this.#nameOf);
     const item = room.timeline.apply(event, mine);
     if (this.shown && this.shown !== room) room.timeline.trim(); // whoever reads in the shown one keeps what is there
     room.past?.change(event);

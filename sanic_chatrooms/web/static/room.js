@@ -1,6 +1,6 @@
 // The state of one room.
 
-import { isReply, Timeline } from "./timeline.js";
+import { introduce, isReply, Timeline } from "./timeline.js";
 import { loud } from "./unread.js";
 
 export class Room {
@@ -114,6 +114,8 @@ export class Room {
   called(id, name) {
     if (this.partner?.id === id) this.partner = { ...this.partner, name };
     if (this.people.has(id)) this.people.set(id, { ...this.people.get(id), name });
+    const nameOf = (one) => one === id && name;
+    for (const { items } of this.timelines()) for (const item of items) if (introduce(item, nameOf)) item.version++;
   }
 }
 

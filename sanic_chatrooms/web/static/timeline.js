@@ -32,6 +32,14 @@ export function isReply({ type, payload }) {
   return type === "message" && typeof payload?.parent === "string";
 }
 
+/** Name whom an event is about: for somebody it never met, a server uses the id as the name. Returns whether the name is new. */
+export function introduce({ payload }, nameOf) {
+  const { user } = payload ?? {};
+  const name = user?.id && user.name === user.id && nameOf(user.id);
+  if (name) user.name = name;
+  return Boolean(name) && name !== user.id;
+}
+
 /** An item's `version` grows with every change, so that a view redraws only changed items. */
 export class Timeline {
   items = [];

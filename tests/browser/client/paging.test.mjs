@@ -104,6 +104,20 @@ test("lines about members and the room are loaded once for each page that lacks 
   assert.deepEqual(world.ranges, [[12, 16], [7, 8], [2, 4]]);
 });
 
+test("a line is about whom the page knows, also where the server never met them and where they are met later", async () => {
+  const about = (seq, id) => ({ type: "member.invited", seq, payload: { user: { id, name: id } } });
+  const chat = { request: async () => ({ messages: [about(1, "bob"), about(2, "eve")], more: false, epoch: "e1" }) };
+  const room = Object.assign(new Room("a"), { status: "ready", epoch: "e1" });
+  room.timeline.replace([event(3)], false, 3);
+  new Paging(chat, () => {}, (id) => ({ bob: "Bob" })[id]).lines(room);
+  await settled();
+  const [bob, eve] = room.timeline.items;
+  assert.deepEqual([bob, eve].map(({ payload, version }) => [payload.user.name, version]), [["Bob", 0], ["eve", 0]]);
+  room.called("eve", "Eve");
+  room.called("bob", "Robert");
+  assert.deepEqual([bob, eve].map(({ payload, version }) => [payload.user.name, version]), [["Bob", 0], ["Eve", 1]]);
+});
+
 test("what does not fit into a page of the log is asked for when somebody reads on", async () => {
   assert.deepEqual(await all(logged({ most: 1 })), WHOLE);
 });

@@ -5,6 +5,7 @@ import { Paging } from "../paging.js";
 import { relate } from "../related.js";
 import { opensIn, rightsIn } from "../rights.js";
 import { Room } from "../room.js";
+import { introduce } from "../timeline.js";
 import { offers } from "../unread.js";
 
 const SHOWN = 100; // people who can be mentioned
@@ -24,7 +25,7 @@ export class OneRoom {
     const room = new Room(id);
     Object.assign(this, { chat, room, changed });
     this.rooms.set(id, room);
-    this.paging = new Paging(chat, () => changed("lines"));
+    this.paging = new Paging(chat, () => changed("lines"), (id) => this.names.get(id));
     this.edits = new Edits(chat, () => changed("lines"));
     const here = (type, act) => chat.on(type, (event) => event.room === id && act(event));
     here("joined", (ack) => this.#joined(ack));
@@ -114,6 +115,7 @@ export class OneRoom {
 
   #happened(event) {
     const { room, chat } = this;
+    introduce(event, (who) => this.names.get(who));
     const mine = Boolean(event.sender) && event.sender.id === chat.user?.id;
     const item = room.timeline.apply(event, mine);
     relate(room.timeline.items, event, chat.user?.id);
