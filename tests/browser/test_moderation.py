@@ -142,10 +142,22 @@ async def test_a_message_is_reported_and_a_moderator_deletes_it(served: ServedAp
     await mod.get_by_test_id("answer-no").click()
     await expect(line.get_by_role("button", name="Delete message")).to_be_focused()
     await mod.keyboard.press("Enter")
+    await mod.get_by_test_id("reason").fill("an advertisement")
     await mod.get_by_test_id("answer-yes").click()
     await expect(mod.get_by_test_id("none")).to_have_text("There are no open reports.")
-    await expect(messages(eve).first.get_by_test_id("deleted")).to_be_visible()
+    why = "This message was deleted: an advertisement"
+    await expect(messages(eve).first.get_by_test_id("deleted")).to_have_text(why)
     await expect(eve.get_by_test_id("toast")).to_have_count(0)
+
+    await mod.keyboard.press("Escape")
+    await say(eve, "buy my pills again")
+    await messages(mod).last.hover()
+    await messages(mod).last.get_by_role("button", name="Delete message").click()
+    await expect(mod.get_by_test_id("delete-dialog")).to_contain_text("buy my pills again")
+    await mod.get_by_test_id("reason").fill("an advertisement")
+    await mod.keyboard.press("Enter")
+    for page in (mod, eve):
+        await expect(messages(page).last.get_by_test_id("deleted")).to_have_text(why)
 
 
 async def test_the_reason_of_a_deletion_is_shown(served: ServedApp, new_page: Pages) -> None:

@@ -326,10 +326,10 @@ export class App {
 
   async #delete(room, item) {
     const here = this.#here();
-    const yes = await askToDelete(item);
+    const answer = await askToDelete(item, { mine: item.sender?.id === this.chat.user.id });
     // The button is hidden while the focus is elsewhere, so it cannot get the focus back.
     here.focus(item);
-    if (yes) this.book.edits.remove(room, item);
+    if (answer) this.book.edits.remove(room, item, answer);
   }
 
   // What shows the message that somebody does something with.

@@ -348,10 +348,10 @@ class Shown {
   }
 
   async #delete(room, item) {
-    const yes = await askToDelete(item, this.frame);
+    const answer = await askToDelete(item, { mine: item.sender?.id === this.chat.user.id, into: this.frame });
     // The button is hidden while the focus is elsewhere, so it cannot get the focus back.
     this.talk.conversation.focus(item);
-    if (yes) this.book.edits.remove(room, item);
+    if (answer) this.book.edits.remove(room, item, answer);
   }
 
   async #pick(room, item, answer) {

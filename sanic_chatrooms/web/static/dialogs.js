@@ -116,12 +116,12 @@ export function submitting(submit, problem) {
   };
 }
 
-/** A form in a dialog. Resolves with the result of `submit`. `look`: as for `ask`. */
-export function openForm(heading, fields, yes, submit, testid, look = "primary") {
+/** A form in a dialog. Resolves with the result of `submit`. `look`: as for `ask`. `into`: see openDialog. */
+export function openForm(heading, fields, yes, submit, testid, look = "primary", into = undefined) {
   const problem = problemLine();
   return openDialog(heading, (close) => el("form", { onsubmit: submitting(() => submit().then(close), problem) },
     el("h2", {}, heading), fields, problem,
-    actions(button(words.cancel, () => close()), button(yes, null, { type: "submit", class: look }))), { testid });
+    actions(button(words.cancel, () => close(), { testid: "answer-no" }), button(yes, null, { type: "submit", class: look, testid: "answer-yes" }))), { into, testid });
 }
 
 /** A labelled text field that must not be empty. */
@@ -131,3 +131,6 @@ export function textField(label, props) {
   const field = el("input.field", { type: "text", autocomplete: "off", required: true, autofocus: true, onkeydown, ...props });
   return { field, row: el("label.row", {}, el("span.label", {}, label), field) };
 }
+
+/** A field for the reason of what is done to others. */
+export const reasonField = (label, props) => textField(label, { maxlength: 500, required: false, testid: "reason", ...props });

@@ -25,9 +25,10 @@ export class Edits {
     this.#begin(room, item, { text, act: () => this.chat.edit(room.id, item.id, body()), done: saved });
   }
 
-  remove(room, item) {
-    const gone = (seq) => room.timeline.deleted(item, seq);
-    this.#begin(room, item, { act: () => this.chat.delete(room.id, item.id), done: gone });
+  /** `why`: {reason}. */
+  remove(room, item, why = {}) {
+    const gone = (seq) => room.timeline.deleted(item, seq, why.reason);
+    this.#begin(room, item, { act: () => this.chat.delete(room.id, item.id, why), done: gone });
   }
 
   retry(room, item) {

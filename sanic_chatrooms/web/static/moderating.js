@@ -2,7 +2,7 @@
 
 import { askToDelete } from "./deleting.js";
 import { button, el } from "./dom.js";
-import { attempt, choiceGroup, closableHead, openDialog, openForm, problemLine, radio, textField } from "./dialogs.js";
+import { attempt, choiceGroup, closableHead, openDialog, openForm, problemLine, radio, reasonField } from "./dialogs.js";
 import { excerpt, momentOf } from "./format.js";
 import { duration } from "./language.js";
 import { calm } from "./richtext.js";
@@ -15,8 +15,6 @@ const PAGE = 100;
 
 // Their words: words.moderation.
 const ACTS = { "member.mute": "mute", "member.kick": "kick", "member.ban": "ban" };
-
-const reasonField = (label, props) => textField(label, { maxlength: 500, required: false, testid: "reason", ...props });
 
 // ---- people ----
 
@@ -90,8 +88,9 @@ function reportLine(chat, room, { id, msgId, reason, by, at, held }, problem, ju
   const close = (outcome) => chat.request("report.close", { payload: { id, outcome } });
   const go = async () => jump(item?.seq ?? (await chat.thread(room.id, msgId, { limit: 1 })).message.seq);
   const remove = async () => {
-    if (!(await askToDelete({ text: said }))) return false;
-    await chat.delete(room.id, msgId);
+    const answer = await askToDelete({ text: said });
+    if (!answer) return false;
+    await chat.delete(room.id, msgId, answer);
     return close("deleted");
   };
   const isThere = msgId && !item?.deleted;

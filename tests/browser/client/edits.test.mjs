@@ -182,6 +182,17 @@ test("a deletion is shown when the server has stored it", async (t) => {
   assert.deepEqual([it.item.deleted, it.item.text, it.item.change], [true, "", null]);
 });
 
+test("a moderator may say why a message is deleted", async (t) => {
+  const it = await room(t);
+  it.edits.remove(it.room, it.item, { reason: "spam" });
+  await settled();
+  const asked = it.socket.last("message.delete");
+  it.socket.ack(asked, { seq: 2, duplicate: false });
+  await settled();
+
+  assert.deepEqual([asked.payload.reason, it.item.because], ["spam", "spam"]);
+});
+
 test("deleting a message that was deleted meanwhile reports nothing", async (t) => {
   const it = await room(t);
   it.edits.remove(it.room, it.item);

@@ -227,7 +227,7 @@ export const SPECIMENS = {
   Connection: () => [banner(), banner({ state: "connecting", status: { code: 1012, retryIn: 5 } }), banner({ state: "connecting", status: { code: 4008, retryIn: null } }), banner({ state: "online" })],
   Notices: notices,
   Menus: () => [menu(roomMenu(ROOMS[3], { chat: client(), book })), menu([["Settings", nothing], ["Keyboard shortcuts", nothing], ["Sign out", nothing]])],
-  Questions: () => all(asked("primary"), asked("danger"), [() => askToDelete({ text: "Where do we **eat**?" })]),
+  Questions: () => all(asked("primary"), asked("danger"), [() => askToDelete({ text: "Where do we **eat**?" }, { mine: true })], [() => askToDelete({ text: "Where do we **eat**?" })]),
   Forms: () => all([() => createRoom(client())], [() => createRoom(client({ createRoom: () => Promise.reject(refused("conflict")) })), submit("General")], [() => changeName(client())], [() => changeName(client({ rename: () => Promise.reject(refused("invalid_field", { field: "name" }, "name must not be longer than 64")) })), submit("Ada")]),
   Switcher: () => all(...["", "ga", "@e", "nothing like this"].map((typed) => [() => openSwitcher({ book, look: async () => true }, true, typed)])),
   Search: () => {
