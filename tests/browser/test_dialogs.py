@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.acts import enter
+from tests.browser.acts import enter, go_to
 from tests.browser.conftest import Pages
 from tests.browser.served import ServedApp
 from tests.browser.test_looks import PHONE
@@ -78,3 +78,16 @@ async def test_a_finger_closes_the_switcher(served: ServedApp, new_page: Pages) 
     await expect(page.get_by_test_id("switcher-option").first).to_be_visible()
     await page.get_by_test_id("switcher-close").tap()
     await expect(page.get_by_test_id("switcher")).to_have_count(0)
+
+
+async def test_no_dialog_of_another_room_stays_on_the_way_back(served: ServedApp, new_page: Pages) -> None:
+    """A phone closes the dialog and stays in the room: test_phone."""
+    await served.open("news")
+    page = await new_page()
+    await enter(page, "Ada")
+    await go_to(page, "news")
+    await page.get_by_test_id("open-details").click()
+    await expect(page.get_by_test_id("details-facts")).to_be_visible()
+    await page.go_back()
+    await expect(page.get_by_test_id("room-name")).to_have_text("General")
+    await expect(page.get_by_test_id("details")).to_have_count(0)

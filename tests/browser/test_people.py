@@ -45,6 +45,8 @@ async def test_a_user_who_has_left_keeps_their_name_in_a_direct_message(
 
     await ada.get_by_test_id("author").click()
     await ada.get_by_test_id("write").press("Enter")
+    await expect(ada.get_by_test_id("room-name")).to_have_text("Bob")
+    await expect(ada.get_by_test_id("people")).to_be_hidden()  # the room is not there yet
     await say(ada, "Are you still there?")
     await is_called(ada, "Bob")
     await ada.reload()

@@ -17,6 +17,8 @@ export function keepHistory(onAddress, onMoved) {
   addEventListener("popstate", () => uncovers() || onMoved());
   addEventListener("hashchange", ({ oldURL }) => {
     note({ from: new URL(oldURL).hash || "#/" });
+    // It would be about another place. What has to be answered stays.
+    for (const dialog of document.querySelectorAll("dialog[open]:not([closedby=none])")) dialog.close();
     onAddress();
   });
 }

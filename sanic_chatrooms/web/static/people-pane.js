@@ -34,8 +34,8 @@ export class PeoplePane {
   }
 
   update(room, me, blocks) {
-    const { people, online, status, isDirect, isClosed, may } = room;
-    if (isClosed) return this.clear();
+    const { people, online, status, isDirect, isDraft, isClosed, may } = room;
+    if (isClosed || isDraft) return this.clear(); // nobody is in a room that is not there yet
     this.element.classList.remove("empty");
     const sorted = [...people.values()].sort((a, b) => b.here - a.here || byName(a, b));
     const marks = toldApart(sorted);
