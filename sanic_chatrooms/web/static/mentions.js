@@ -34,12 +34,18 @@ export function offered(people, typed) {
   return found.slice(0, OFFERED).map(({ person }) => person);
 }
 
-// Where a text has one of these names after an "@": the longest that fits.
+// In small letters, each where it was: some capitals are one sign, and two as a small letter.
+const small = (text) => text.replace(/\p{Lu}/gu, (letter) => (letter.toLowerCase().length === letter.length ? letter.toLowerCase() : letter));
+
+// Where a text has one of these names after an "@": the longest that fits. Capitals count only between names that differ in nothing else.
 function* spans(text, names) {
-  const longest = [...new Set(names)].filter(Boolean).sort((a, b) => b.length - a.length);
+  const known = [...new Set(names)].filter(Boolean).sort((a, b) => b.length - a.length).map((name) => ({ name, low: small(name) }));
+  const low = small(text);
   for (let at = text.indexOf("@"), found = 0; at >= 0 && found < DRAWN; at = text.indexOf("@", at + 1)) {
     if (isLetter(text[at - 1])) continue;
-    const name = longest.find((one) => text.startsWith(one, at + 1) && !isLetter(text[at + 1 + one.length]));
+    const fitting = known.filter((one) => low.startsWith(one.low, at + 1) && !isLetter(text[at + 1 + one.low.length]));
+    const alike = fitting.filter(({ name }) => name.length === fitting[0].name.length);
+    const name = (alike.find((one) => text.startsWith(one.name, at + 1)) ?? (alike.length === 1 ? alike[0] : null))?.name;
     if (!name) continue;
     found++;
     yield { from: at, to: at + 1 + name.length, name };

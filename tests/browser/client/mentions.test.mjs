@@ -39,6 +39,18 @@ test("the longest name counts, and a word that only begins like a name does not"
   assert.deepEqual(ids("@Ada @Ada"), ["u1"]);
 });
 
+test("capitals do not matter, except between names that differ in nothing else", () => {
+  const ids = (text, people = PEOPLE) => mentionsIn(text, people);
+  assert.deepEqual(ids("@ada and @ZOË"), ["u1", "u3"]);
+  assert.deepEqual(ids("@ada lovelace"), ["u2"]);
+  const both = [ADA, { id: "u8", name: "ada" }];
+  assert.deepEqual(ids("@ada", both), ["u8"]);
+  assert.deepEqual(ids("@Ada", both), ["u1"]);
+  assert.deepEqual(ids("@ADA", both), []);
+  assert.deepEqual(ids("İİİ @ada"), ["u1"]);
+  assert.equal(textOf(marked(["İ @ada!"], [{ name: "Ada", isMe: true }]).slice(1, 2)), "@ada");
+});
+
 test("of two people with one name only the chosen one is mentioned", () => {
   const twins = [ADA, { id: "u9", name: "Ada" }];
   assert.deepEqual(mentionsIn("@Ada", twins), []);
