@@ -198,6 +198,7 @@ async def test_a_role_is_given_in_the_details_and_on_the_card_and_given_back(
     await ada.get_by_test_id("role-moderator").check()
     await ada.get_by_role("button", name="Give this role").click()
     await expect(details(ada).get_by_role("heading", name="moderator (1)")).to_be_visible()
+    await expect(ada.get_by_role("button", name="Change role of Bob")).to_be_focused()
     await close_details(ada)
     await expect(bob.get_by_test_id("system-line").last).to_have_text(
         "Ada changed the role of Bob to moderator"

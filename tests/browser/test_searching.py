@@ -42,6 +42,9 @@ async def test_a_message_is_found_by_its_words_and_opened(served: ServedApp, new
     field, hits = page.get_by_test_id("search-field"), page.get_by_test_id("search-hit")
     state = page.get_by_test_id("search-state")
 
+    await composer(page).press("Control+/")
+    await expect(page.get_by_test_id("help-dialog")).to_contain_text("Search messages")
+    await page.keyboard.press("Escape")
     await composer(page).press("Control+Shift+F")
     await expect(field).to_be_focused()
     await expect(state).to_contain_text("Write the words")

@@ -129,10 +129,16 @@ async def test_the_keys_are_shown_unless_one_writes_or_has_turned_them_off(
     await expect(composer(page)).to_have_value("?")
     help = page.get_by_test_id("help-dialog")
     await composer(page).press("Control+/")
-    await expect(help).to_contain_text("Search messages")
+    await expect(help).to_contain_text("Go to a room")
+    await expect(help).not_to_contain_text("Search messages")  # this server has no search
     await page.keyboard.press("Escape")
     await expect(help).to_have_count(0)
     await expect(composer(page)).to_be_focused()
+    await page.keyboard.press("Control+Shift+F")
+    await expect(page.get_by_test_id("search-state")).to_have_text(
+        "Messages cannot be searched on this server."
+    )
+    await page.keyboard.press("Escape")
 
     await page.get_by_test_id("log").focus()
     await page.keyboard.press("?")

@@ -3,7 +3,7 @@
 import { Blocks } from "./blocks.js";
 import { touch } from "./columns.js";
 import { Desktop } from "./desktop.js";
-import { showBadge, titleOf, totals } from "./unread.js";
+import { offers, showBadge, titleOf, totals } from "./unread.js";
 import { words } from "./words.js";
 
 export class Attention {
@@ -51,7 +51,7 @@ export class Attention {
 
   /** Show the keys. */
   help() {
-    return this.acts.load(() => import("./help.js"), ({ help }) => help());
+    return this.acts.load(() => import("./help.js"), ({ help }) => help(offers(this.chat, "search")));
   }
 
   /** Count in the title. Returns what there is in other rooms than the one that is open. `invited`: how many invitations there are. */

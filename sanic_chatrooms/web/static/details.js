@@ -19,7 +19,7 @@ const PAGE = 100;
 export async function details(it) {
   const heading = it.at ? words.pins.label : words.details.heading(it.room.name);
   const show = (close) => content(it, close);
-  // What somebody opens from here stands alone; the details come back after it, unless it resolves with "over".
+  // What somebody opens from here stands alone; the details come back after it, where they were, unless it resolves with "over".
   let act = null;
   do act = await openDialog(heading, show, { class: "dialog search", testid: "details" });
   while (act && (await act()) !== "over");
@@ -45,7 +45,11 @@ function lock() {
 
 function whole(it, about, close, jump) {
   const { chat, room } = it;
-  const then = (act) => () => close(act);
+  const then = (act) => ({ currentTarget }) => {
+    it.from = selectorOf(currentTarget);
+    close(act);
+  };
+  goBack(it);
   const may = (action) => about.may.includes(action);
   const acts = [
     may("room.update") && [words.details.change, () => settings(chat, room, about), "details-change"],
@@ -59,12 +63,27 @@ function whole(it, about, close, jump) {
     row(acts, then),
     facts(it, about),
     section(words.pins.label, pins(it, about, jump)),
-    !room.isDirect && section(words.details.members, members(it, about, then)),
+    !room.isDirect && section(words.details.members, members(it, about, then, () => goBack(it))),
     row(may("room.govern") && [
       about.archived ? [words.details.reopen, () => archive(chat, room, false), "details-reopen"] : [words.details.archive, () => archive(chat, room, true), "details-archive"],
       may("room.delete") && [words.details.delete, () => remove(chat, room), "details-delete", "danger"],
     ], then),
   ];
+}
+
+function selectorOf(button) {
+  const person = button.closest("[data-user]")?.dataset.user;
+  return `${person ? `[data-user="${CSS.escape(person)}"] ` : ""}[data-testid=${button.dataset.testid}]`;
+}
+
+// To the button by which somebody left the details, as soon as it is there again.
+function goBack(it) {
+  queueMicrotask(() => {
+    const button = it.from && document.querySelector(`[data-testid=details] :is(${it.from})`);
+    if (!button) return;
+    it.from = null;
+    button.focus();
+  });
 }
 
 function row(acts, then) {
@@ -92,7 +111,7 @@ function facts({ chat, book, room }, about) {
     made]);
 }
 
-function members({ chat, room }, about, then) {
+function members({ chat, room }, about, then, onDrawn) {
   const all = [];
   const load = async () => {
     const page = await chat.members(room.id, { limit: PAGE, cursor: all.cursor });
@@ -102,6 +121,7 @@ function members({ chat, room }, about, then) {
   const draw = () => {
     const marks = toldApart(all);
     const line = (one) => memberLine(one, marks.get(one.id), { about, me: chat.user.id, onRole: then(() => giveRole(chat, room, one)) });
+    onDrawn();
     const groups = byRole(all).map(([role, people]) => el("div", {}, el("h4.label", {}, words.details.group(capital(roleName(role)), people.length)), el("ul", {}, people.sort(byName).map(line))));
     return [groups, !all.length && el("p.hint", {}, words.details.nobody), all.cursor && button(words.details.more, more, { testid: "details-more" })];
   };

@@ -6,13 +6,13 @@ import { words } from "./words.js";
 
 const MAC = /Mac|iP/.test(navigator.platform);
 
-function keysOf(sends) {
+function keysOf(sends, searches) {
   const said = words.help;
   const ctrl = MAC ? "⌘" : said.control;
   const alt = MAC ? "⌥" : "Alt";
   return [
     [`${ctrl} K`, said.switch],
-    [`${ctrl} ${said.shift} F`, said.search],
+    ...(searches ? [[`${ctrl} ${said.shift} F`, said.search]] : []),
     [`${alt} ↑ · ${alt} ↓`, said.unread],
     [sends ? said.enter : `${ctrl} ${said.enter}`, said.send],
     [sends ? `${said.shift} ${said.enter}` : said.enter, said.line],
@@ -25,9 +25,9 @@ function keysOf(sends) {
   ];
 }
 
-/** Show them. */
-export function help() {
+/** Show them. `searches`: messages can be searched here. */
+export function help(searches) {
   const sends = chosen("chatEnter") !== "line";
   const line = ([keys, what]) => el("div.key-line", {}, el("dt", {}, what), el("dd", {}, keys.split(" · ").map((key) => [el("kbd", {}, key), " "])));
-  return openPanel(words.help.label, "help", el("dl", {}, keysOf(sends).map(line)));
+  return openPanel(words.help.label, "help", el("dl", {}, keysOf(sends, searches).map(line)));
 }

@@ -8,6 +8,7 @@ import { walkable } from "./keyed.js";
 import { sentence } from "./reasons.js";
 import { calm } from "./richtext.js";
 import { textOf } from "./timeline.js";
+import { offers } from "./unread.js";
 import { words } from "./words.js";
 
 const PAUSE = 300; // ms after the last key
@@ -82,7 +83,7 @@ class Panel {
     fill(this.hits);
     this.more.hidden = true;
     if (query) this.#next();
-    else this.#say(words.search.begin);
+    else this.#say(offers(this.chat, "search") ? words.search.begin : words.search.lacking);
   }
 
   #say(what, again = false) {
