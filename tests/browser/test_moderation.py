@@ -69,6 +69,15 @@ async def test_who_is_muted_reads_why_and_until_when_and_writes_again_when_it_en
     await expect(shut(ada)).to_be_hidden()
     await say(ada, "sorry")
 
+    await act(mod, "member.mute", time="1 day", yes="Mute")
+    await mod.get_by_role("button", name="Moderate Ada").click()
+    card = mod.get_by_role("dialog", name="Ada")
+    await expect(card).to_contain_text("Muted until ")
+    await expect(card.get_by_test_id("member.mute")).to_have_count(0)
+    await card.get_by_test_id("member.unmute").click()
+    await expect(shut(ada)).to_be_hidden()
+    await expect(mod.get_by_test_id("system-line").last).to_have_text("Mod unmuted Ada")
+
 
 async def test_a_mute_that_ends_by_itself_opens_the_field_again(served: ServedApp, new_page: Pages) -> None:
     await served.open()

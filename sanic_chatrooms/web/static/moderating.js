@@ -18,17 +18,26 @@ const ACTS = { "member.mute": "mute", "member.kick": "kick", "member.ban": "ban"
 
 // ---- people ----
 
-/** What the user may do about others in the room: [act, words, look] triples. */
-export function actsOver(room) {
+/** The mute of a person in the room: {until}. Undefined: there is none, or the server does not say. */
+export async function muteOf(chat, room, { id }) {
+  if (chat.state !== "online" || !["restrictions", "member.mute"].every((act) => room.may.has(act))) return undefined;
+  const { restrictions } = await chat.request("restrictions", { room: room.id, payload: { kind: "mute", limit: PAGE } }).catch(() => ({ restrictions: [] }));
+  return restrictions.find(({ user }) => user.id === id);
+}
+
+/** What the user may do about others in the room: [act, words, look] triples. `mute`: see muteOf. */
+export function actsOver(room, mute) {
   // Only members can be removed. In a public room, who is a member is not known here.
-  const acts = Object.keys(ACTS).filter((act) => room.may.has(act) && (act !== "member.kick" || room.visibility !== "public"));
+  const acts = Object.keys(ACTS).filter((act) => room.may.has(act) && (act !== "member.kick" || room.visibility !== "public") && !(mute && act === "member.mute"));
   const role = room.may.has("member.role") ? [["member.role", words.roles.change]] : [];
-  return [...role, ...acts.map((act) => [act, words.moderation[ACTS[act]].label, "risky"])];
+  const unmute = mute ? [["member.unmute", words.moderation.unmute]] : [];
+  return [...role, ...unmute, ...acts.map((act) => [act, words.moderation[ACTS[act]].label, "risky"])];
 }
 
 /** Ask for the role, or for how long and why, and do it. */
 export async function carryOut(chat, room, person, act) {
   if (act === "member.role") return giveRole(chat, room, person);
+  if (act === "member.unmute") return chat.request(act, { room: room.id, payload: { user: person.id } });
   const said = words.moderation;
   const { heading, yes, what } = said[ACTS[act]];
   const timed = act !== "member.kick";
