@@ -30,6 +30,8 @@ TURN = 0.002
 do not wait for all that it has sent at once."""
 HURRIED = 2
 """Long commands that start in a turn, of all users together who have used up a quarter of a burst."""
+WOKEN = 16
+"""Commands that are woken for a turn. More have hardly room in it, and each that is woken in vain costs as much as ten looks."""
 
 
 class Backlog:
@@ -49,10 +51,12 @@ class Backlog:
         self._began: float | None = None
         self._started: set[Session] = set()
         """Connections that have started a command in this turn."""
-        self._waiting: list[asyncio.Future[None]] = []
-        """Commands that wait for the next turn …"""
+        self._late: list[asyncio.Future[None]] = []
+        """Commands that were woken when their turn was over: first in line, …"""
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        """… those behind them …"""
         self._again: list[asyncio.Future[None]] = []
-        """… and those behind them, of connections that have started one in this turn."""
+        """… and at last those of connections that have started one in this turn."""
         self._hurried: deque[asyncio.Future[None]] = deque()
         """Those of users in a hurry, in their order."""
         self._behind: dict[Session, int] = {}
@@ -70,10 +74,16 @@ class Backlog:
         self.note(session)
         while session.connection.owing() and not session.closed:
             await session.connection.drained()
+        new = True
         if session.limits.in_a_hurry():
             await self._a_turn(self._hurried)
-        while self._turn_is_spent(session):
-            await self._a_turn(self._again if session in self._started else self._waiting)
+            new = False
+        while (new and self._waiting) or self._turn_is_spent(session):
+            if session in self._started:
+                await self._a_turn(self._again)
+            else:
+                await self._a_turn(self._waiting if new else self._late)
+            new = False
         self._started.add(session)
 
     async def _a_turn(self, waiting: "list[asyncio.Future[None]] | deque[asyncio.Future[None]]") -> None:
@@ -95,14 +105,16 @@ class Backlog:
     def _next_turn(self) -> None:
         self._began = None
         self._started.clear()
-        waiting, again = self._waiting, self._again
-        self._waiting, self._again = [], []
+        self._waiting.extendleft(reversed(self._late))
+        self._waiting.extend(self._again)
+        self._late, self._again = [], []
+        woken = [self._waiting.popleft() for _ in range(min(WOKEN, len(self._waiting)))]
         hurried = [self._hurried.popleft() for _ in range(min(HURRIED, len(self._hurried)))]
-        if self._hurried:
-            self._begin()
-        for turn in (*waiting, *again, *hurried):
+        for turn in (*woken, *hurried):
             if not turn.done():
                 turn.set_result(None)
+        if self._hurried or self._waiting:  # behind those who were woken
+            self._begin()
 
     # ---- those who have not signed in ----
 

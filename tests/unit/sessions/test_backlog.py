@@ -12,7 +12,7 @@ from sanic_chatrooms import MemoryBroker, MemoryPresence, User
 from sanic_chatrooms.access.limits.kinds import Kind
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
-from sanic_chatrooms.sessions.backlog import TURN, Backlog
+from sanic_chatrooms.sessions.backlog import TURN, WOKEN, Backlog
 from sanic_chatrooms.sessions.session import Session
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing import FaultyStore, MemoryClient, chat_client
@@ -256,6 +256,36 @@ async def test_who_has_many_of_them_does_not_overtake_who_waits_for_one() -> Non
         await asyncio.gather(begin(many, 10), begin(one, 1), begin(another, 1))
 
         assert {*began[:3]} == {many, one, another}
+
+
+async def test_a_crowd_starts_in_its_order_and_few_are_woken_in_vain() -> None:
+    now, looks = 0.0, 0
+
+    def clock() -> float:
+        nonlocal looks
+        looks += 1
+        return now
+
+    async with running_core(guests=True) as chat:
+        crowd = [(await chat_client(chat, ADA)).session for _ in range(160)]
+        backlog = Backlog(chat.hub.fanout, clock=clock)
+        began: list[Session] = []
+        tasks: list[asyncio.Future[None]] = []
+
+        async def begin(session: Session) -> None:
+            nonlocal now
+            await backlog.admit(session)
+            now += TURN / 4
+            began.append(session)
+            if len(tasks) < len(crowd):  # others come while some wait
+                tasks.append(asyncio.ensure_future(begin(crowd[len(tasks)])))
+
+        tasks += [asyncio.ensure_future(begin(session)) for session in crowd[:100]]
+        while len(began) < len(crowd):
+            await asyncio.gather(*tasks)
+
+        assert began == crowd
+        assert looks < len(crowd) * (WOKEN / 4 + 2)
 
 
 async def test_of_all_users_in_a_hurry_two_commands_start_in_a_turn_and_others_do_not_wait_for_them() -> None:
