@@ -39,6 +39,8 @@ def _refused(message: str) -> Refused:
 
 def check_use(claims: Mapping[str, Any]) -> None:
     """Check that a token does not say it is for something else than access."""
+    if claims.keys().isdisjoint(_USE_CLAIMS):  # as nearly always
+        return
     uses = (claims.get(claim) for claim in _USE_CLAIMS)
     if any(isinstance(use, str) and use.lower() in _OTHER_USES for use in uses):
         raise _refused("this is a refresh or identity token; send an access token")

@@ -28,6 +28,7 @@ class Publisher:
 
     def __init__(self, broker: Broker, timeout: float, meter: Meter = SILENT) -> None:
         self._broker = broker
+        self._alone = broker.alone
         self._timeout = timeout
         self._meter = meter
         self._waiting: list[Envelope] = []
@@ -54,6 +55,8 @@ class Publisher:
 
     def publish(self, envelope: Envelope) -> None:
         """Give an envelope to the broker, soon. Returns at once."""
+        if self._alone:
+            return
         if len(self._waiting) >= WAITING_LIMIT:
             oldest = WAITING_LIMIT // 10
             del self._waiting[:oldest]

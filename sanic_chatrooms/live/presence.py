@@ -10,7 +10,7 @@ back share two rounds, and changes keep their order. `refresh` repeats what the 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 
 import msgspec
 
@@ -325,17 +325,16 @@ class Occupancy:
             return dict.fromkeys(rooms, 0)
 
     def _pass_on(self, room: str, diff: _Diff, online: int) -> None:
-        changes = 1 if online > NAMES_LIMIT else max(len(diff.joined), len(diff.left), len(diff.renamed))
-        for low in range(0, changes, NAMES_LIMIT):
-            names = slice(low, low + NAMES_LIMIT) if online <= NAMES_LIMIT else slice(0)
-            part = _Diff(diff.joined[names], diff.left[names], diff.renamed[names], online)
-            envelope = Envelope(room, "", 0, "presence", encode(part))
-            self._hub.deliver(envelope)
-            self._publish(envelope)
+        for part in _parts(diff, online):
+            if self._hub.room(room) is not None:
+                self._merge(room, part)
+            self._publish(Envelope(room, "", 0, "presence", encode(part)))
 
     def receive(self, envelope: Envelope) -> None:
-        """Merge a change of any worker, this one included, until the room is told."""
-        room, new = envelope.room, _decoder.decode(envelope.data)
+        """Merge a change of another worker until the room is told."""
+        self._merge(envelope.room, _decoder.decode(envelope.data))
+
+    def _merge(self, room: str, new: _Diff) -> None:
         old = self._changes.get(room)
         if new.online > NAMES_LIMIT or isinstance(old, int):
             self._changes[room] = new.online
@@ -356,6 +355,16 @@ class Occupancy:
         else:
             event = events.Presence(change.online, change.joined, change.left, change.renamed or None)
         self._hub.tell(room, event)
+
+
+def _parts(diff: _Diff, online: int) -> Iterator[_Diff]:
+    """Pieces of a bounded size; one without names where many are online."""
+    if online > NAMES_LIMIT:
+        yield _Diff(online=online)
+        return
+    for low in range(0, max(len(diff.joined), len(diff.left), len(diff.renamed)), NAMES_LIMIT):
+        names = slice(low, low + NAMES_LIMIT)
+        yield _Diff(diff.joined[names], diff.left[names], diff.renamed[names], online)
 
 
 def _merged(diff: _Diff, new: _Diff) -> _Diff:

@@ -30,8 +30,6 @@ TURN = 0.002
 do not wait for all that it has sent at once."""
 HURRIED = 2
 """Long commands that start in a turn, of all users together who have used up a quarter of a burst."""
-WOKEN = 16
-"""Commands that are woken for a turn. More have hardly room in it, and each that is woken in vain costs as much as ten looks."""
 
 
 class Backlog:
@@ -104,11 +102,12 @@ class Backlog:
 
     def _next_turn(self) -> None:
         self._began = None
+        few = len(self._started) + 1  # more have hardly room in a turn, and waking a crowd in vain costs much
         self._started.clear()
         self._waiting.extendleft(reversed(self._late))
         self._waiting.extend(self._again)
         self._late, self._again = [], []
-        woken = [self._waiting.popleft() for _ in range(min(WOKEN, len(self._waiting)))]
+        woken = [self._waiting.popleft() for _ in range(min(few, len(self._waiting)))]
         hurried = [self._hurried.popleft() for _ in range(min(HURRIED, len(self._hurried)))]
         for turn in (*woken, *hurried):
             if not turn.done():

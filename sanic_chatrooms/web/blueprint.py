@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 from sanic import Blueprint, Request, Websocket, raw, redirect
-from sanic.exceptions import NotFound, ServiceUnavailable
+from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse
 
 from ..chat import Chat
@@ -141,10 +141,7 @@ class ChatBlueprint(Blueprint):
 
     def running(self, app: App) -> Chat:
         """The chat that runs in that app. Raises 503 before its start and after its stop."""
-        chat = self.mounted(app).chat
-        if chat is None:
-            raise ServiceUnavailable("the chat is not running")
-        return chat
+        return self.mounted(app).running()
 
     # ---- pages ----
 

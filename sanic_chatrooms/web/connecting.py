@@ -10,7 +10,6 @@ from sanic.exceptions import SanicException
 from sanic.response import HTTPResponse
 
 from ..access.limits.addresses import network_of
-from ..chat import Chat
 from ..declaration import RouteDeclaration
 from ..errors import ChatError, Unavailable
 from ..wire.codes import CloseCode
@@ -26,7 +25,6 @@ __all__ = ["Entrance"]
 
 class _Blueprint(Protocol):
     def mounted(self, app: App) -> Mounted: ...
-    def running(self, app: App) -> Chat: ...
 
 
 class Entrance:
@@ -48,7 +46,7 @@ class Entrance:
         return admitting
 
     async def _judge(self, mounted: Mounted, request: Request) -> Admission | HTTPResponse:
-        chat = self._blueprint.running(request.app)
+        chat = mounted.running()
         open_from_ip = mounted.by_ip[network_of(request.client_ip or request.ip)]
         route = mounted.routes[self._route.path]
         return await admit(request, chat, route, open_from_ip, len(mounted.arriving))
@@ -96,7 +94,7 @@ class Entrance:
         """Let a request begin to come in when it is its turn. If too many wait, it is refused."""
         mounted = self._blueprint.mounted(request.app)
         if not mounted.turns.take(door.begin):
-            chat = self._blueprint.running(request.app)
+            chat = mounted.running()
             door.hand_over(refuse(chat, Unavailable("too many arrive at once; come back in a moment")))
 
     async def come_in(self, request: Request, door: Door) -> None:
@@ -126,7 +124,7 @@ class Entrance:
         params: dict[str, str],
         answer: bytes = b"",
     ) -> None:
-        chat = self._blueprint.running(mounted.app)
+        chat = mounted.running()
         room = self._route.room or (unquote(params["room"]) if "room" in params else None)
         ip = network_of(admission.handshake.remote_ip)
         session = chat.commands.connect(connection, admission.route, admission.handshake, room)

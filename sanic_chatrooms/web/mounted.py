@@ -11,6 +11,7 @@ from weakref import WeakSet
 
 import msgspec
 from sanic import Request
+from sanic.exceptions import ServiceUnavailable
 
 from ..chat import Chat
 from ..config.backends import Backends
@@ -50,9 +51,9 @@ logger = logging.getLogger("sanic_chatrooms.web")
 
 def mounted_in(app: App) -> "dict[str, Mounted]":
     """The instances that this app has, by name."""
-    if not hasattr(app.ctx, "_chatrooms_mounted"):
-        app.ctx._chatrooms_mounted = {}
-    mounted: dict[str, Mounted] = app.ctx._chatrooms_mounted
+    mounted: dict[str, Mounted] | None = getattr(app.ctx, "_chatrooms_mounted", None)
+    if mounted is None:
+        mounted = app.ctx._chatrooms_mounted = {}
     return mounted
 
 
@@ -229,6 +230,12 @@ class Mounted:
         self.by_ip[ip] -= 1
         if self.by_ip[ip] <= 0:
             del self.by_ip[ip]
+
+    def running(self) -> Chat:
+        """The chat. Raises 503 before its start and after its stop."""
+        if self.chat is None:
+            raise ServiceUnavailable("the chat is not running")
+        return self.chat
 
     async def stop(self) -> None:
         """End the chat."""
