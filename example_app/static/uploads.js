@@ -12,7 +12,7 @@ function refused({ status, response }) {
   const { code, detail, temporary, limit } = response ?? {};
   const said = words.files;
   const known = {
-    wrong_file: /pixels/.test(detail) ? said.pixels : said.kind,
+    wrong_file: /empty/.test(detail) ? said.empty : /pixels/.test(detail) ? said.pixels : said.kind,
     too_large: said.tooLarge(sizeOf(limit ?? LARGEST)),
     forbidden: said.forbidden,
     rate_limited: said.many,

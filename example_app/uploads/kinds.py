@@ -35,6 +35,8 @@ class Kind(NamedTuple):
 
 def kind_of(content: bytes) -> Kind:
     """Raises `WrongFile` for everything but pictures, PDF, ZIP (and so documents of office programs) and plain text."""
+    if not content:
+        raise WrongFile("This file is empty.")
     picture = picture_in(content)
     if picture is not None:
         if not (picture.width and picture.height) or picture.width * picture.height > MOST_PIXELS:
@@ -44,7 +46,7 @@ def kind_of(content: bytes) -> Kind:
         return Kind("application/pdf")
     if content.startswith(b"PK\x03\x04"):
         return Kind("application/zip")
-    if content and is_text(content):
+    if is_text(content):
         return Kind("text/plain")
     raise WrongFile("Files of this kind cannot be sent here: only pictures, PDF, ZIP and plain text.")
 

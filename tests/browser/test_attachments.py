@@ -180,20 +180,22 @@ async def test_files_are_dropped_and_pasted_refused_in_words_and_taken_back(
         page,
         a_file("setup.exe", b"MZ\x90\0\0"),
         a_file("film.txt", b"x" * 10_000_001),
+        a_file("nothing.txt", b""),
         a_file("up.txt", b"x"),
     )
     await expect(tray.filter(has_text="setup.exe")).to_contain_text("Files of this kind cannot be sent here")
     await expect(tray.filter(has_text="film.txt")).to_contain_text(
         "It is too large: a file can have 10 MB at most."
     )
+    await expect(tray.filter(has_text="nothing.txt")).to_contain_text("This file is empty.")
     await expect(tray.and_(page.locator("[data-state=done]"))).to_have_count(2)
     await new_page.screenshot(page, "refused")
     assert await problems(page, touch=False) == []
     await field.press("Enter")
     await expect(lines(page)).to_have_text("With a file")
     await expect(page.get_by_test_id("file")).to_have_count(2)
-    await expect(tray).to_have_count(2)
-    for name in ("setup.exe", "film.txt"):
+    await expect(tray).to_have_count(3)
+    for name in ("setup.exe", "film.txt", "nothing.txt"):
         await page.get_by_role("button", name=f"Remove {name}").click()
 
     await page.route("**/files/general?name=lost*", lambda route: route.abort())

@@ -137,6 +137,7 @@ async def test_an_owner_reads_what_the_room_is_changes_it_archives_it_and_delete
     await ada.get_by_test_id("delete-name").fill("Secret")
     await ada.get_by_role("button", name="Delete for good").click()
     await expect(ada.get_by_test_id("form-problem")).to_have_text("This is not the name of the room.")
+    await expect(ada.get_by_test_id("delete-name")).to_have_attribute("aria-invalid", "true")
     await ada.get_by_test_id("delete-name").fill("Garden")
     await ada.get_by_role("button", name="Delete for good").click()
     for page in (ada, bob):
@@ -215,6 +216,7 @@ async def test_a_role_is_given_in_the_details_and_on_the_card_and_given_back(
     await open_details(ada)
     await ada.get_by_role("button", name="Step down").click()
     await expect(ada.get_by_test_id("role-admin")).to_be_checked()
+    await expect(ada.get_by_test_id("role-dialog")).to_contain_text("Nobody else owns this room")
     await ada.get_by_role("button", name="Step down").click()
     await expect(ada.get_by_test_id("details-facts")).to_contain_text("Your role: admin.")
     assert found == []

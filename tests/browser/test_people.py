@@ -142,3 +142,31 @@ async def test_a_name_or_a_face_in_the_conversation_shows_who_it_is_and_what_one
     await ada.get_by_test_id("author").click()
     await expect(card).to_contain_text("blocked by you")
     await expect(card.get_by_test_id("unblock")).to_be_visible()
+
+
+async def test_of_two_people_with_one_name_it_is_clear_to_whom_one_writes(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    ada, *others = [await new_page() for _ in range(3)]
+    await enter(ada, "Ada")
+    for other in others:
+        await enter(other, "Max")
+    people = ada.get_by_test_id("person").filter(has_text="Max")
+    marks = people.locator(".mark")
+    await expect(marks).to_have_count(2)
+    first, second = await marks.all_text_contents()
+
+    await people.first.click()
+    await expect(ada.get_by_test_id("room-mark")).to_have_text(first)
+    await ada.keyboard.press("Control+k")
+    await ada.get_by_test_id("switcher-field").fill("@max")
+    options = ada.get_by_test_id("switcher-option").filter(has_text="Max")
+    await expect(options.filter(has_text=second)).to_have_count(1)
+    await ada.keyboard.press("Escape")
+    await say(ada, "Only you")
+    await expect(ada.get_by_test_id("room").filter(has_text="Max")).to_contain_text(first)
+    await ada.keyboard.press("Control+k")
+    await ada.get_by_test_id("switcher-field").fill("@max")
+    await expect(options.filter(has_text=first)).to_have_count(1)
+    await expect(options.filter(has_text=second)).to_have_count(1)

@@ -103,6 +103,7 @@ export const words = ({ counted, number }) => ({
     tooLarge: (size) => `Sie ist zu groß: Eine Datei kann höchstens ${size} haben.`,
     drop: "Lass Dateien hier los, um sie anzuhängen",
     kind: "Solche Dateien kann man hier nicht senden: nur Bilder, PDF, ZIP und einfachen Text.",
+    empty: "Diese Datei ist leer.",
     pixels: "Dieses Bild hat zu viele Bildpunkte oder gar keine.",
     forbidden: "Du kannst in diesen Raum keine Dateien senden.",
     many: "Du hast viele Dateien gesendet. Warte, bevor du weitere sendest.",

@@ -103,6 +103,7 @@ export const words = ({ counted, number }) => ({
     tooLarge: (size) => `It is too large: a file can have ${size} at most.`,
     drop: "Drop files here to attach them",
     kind: "Files of this kind cannot be sent here: only pictures, PDF, ZIP and plain text.",
+    empty: "This file is empty.",
     pixels: "This picture has too many pixels, or none.",
     forbidden: "You cannot send files to this room.",
     many: "You have sent many files. Wait before you send more.",

@@ -38,10 +38,18 @@ export async function answerInvitation(book, { id, title }, answer, notices) {
   }
 }
 
+/** Whether the user owns a room, and nobody else does. False where that cannot be seen: it takes a page of members. */
+export async function ownsAlone(chat, room) {
+  if (room.role !== "owner") return false;
+  const { members, cursor } = await chat.members(room.id, { limit: 200 }).catch(() => ({ members: [], cursor: "unknown" }));
+  return !cursor && !members.some(({ id, role }) => role === "owner" && id !== chat.user.id);
+}
+
 /** Leave a room after a question. Returns whether it is done. */
 export async function leaveRoom(book, room, notices) {
   const { heading, line, yes, failed } = words.leave;
-  if (!(await ask(heading(room.name), [line], yes, "leave-dialog", "danger"))) return false;
+  const lines = [line, ...((await ownsAlone(book.chat, room)) ? [words.roles.lastOwner] : [])];
+  if (!(await ask(heading(room.name), lines, yes, "leave-dialog", "danger"))) return false;
   try {
     await book.leave(room);
     return true;

@@ -82,9 +82,9 @@ function hashOf(text) {
   return [...text].reduce((hash, letter) => Math.imul(hash ^ letter.codePointAt(0), 16777619), 2166136261) >>> 0;
 }
 
-/** Compares names: "Room 9" comes before "Room 10". */
+/** Compares names: "Room 9" comes before "Room 10". Equal names are in the order of their ids, the same each time. */
 export function byName(one, other) {
-  return intl("Collator", ORDER).compare(one.name, other.name);
+  return intl("Collator", ORDER).compare(one.name, other.name) || (one.id < other.id ? -1 : Number(one.id > other.id));
 }
 
 /** These names, or two and how many others, to be listed. */

@@ -1,5 +1,6 @@
 // Giving a member another role. Loaded when somebody opens it.
 
+import { ownsAlone } from "./belonging.js";
 import { choiceGroup, openForm, radio } from "./dialogs.js";
 import { el } from "./dom.js";
 import { capital } from "./language.js";
@@ -26,6 +27,6 @@ export async function giveRole(chat, room, { id, name }) {
     if (isAdded || role !== member.role) await chat.request(isAdded ? "member.add" : "member.role", { room: room.id, payload: { user: id, role } });
     return true;
   };
-  const warning = isMe && el("p.hint", {}, said.noWayBack);
+  const warning = isMe && el("p.hint", {}, (await ownsAlone(chat, room)) ? said.lastOwner : said.noWayBack);
   return openForm(isMe ? said.stepDown : said.of(name), [warning, choices], isMe ? said.stepDown : said.give, submit, "role-dialog", isMe ? "danger" : "primary");
 }

@@ -63,21 +63,26 @@ export class RoomBook {
   /** The rooms to choose from, by name, with archived rooms and then direct ones last. */
   listed() {
     const rooms = [...this.rooms.values()].filter((room) => !room.isDraft && (room.listed || room.isDirect || room.status === "ready"));
-    for (const direct of [true, false]) this.#tellApart(rooms.filter(({ isDirect }) => isDirect === direct));
+    this.#tellApart(rooms.filter(({ isDirect }) => !isDirect));
+    this.#tellApart([...this.rooms.values()].filter(({ isDirect }) => isDirect), this.names.all());
     return rooms.sort((a, b) => a.isDirect - b.isDirect || a.archived - b.archived || byName(a, b));
   }
 
   /** People whom this page has seen, to write to: each as the room that it would be. */
   strangers() {
     const known = new Set([...this.rooms.values()].map(({ partner }) => partner?.id));
-    const people = this.names.all().filter(({ id }) => id !== this.chat.user.id && !known.has(id));
+    const people = this.names.all();
     const marks = toldApart(people);
-    return people.map(({ id, name }) => ({ id: `@${id}`, name, mark: marks.get(id), visibility: "direct" }));
+    const strange = people.filter(({ id }) => id !== this.chat.user.id && !known.has(id));
+    return strange.map(({ id, name }) => ({ id: `@${id}`, name, mark: marks.get(id), visibility: "direct" }));
   }
 
-  #tellApart(rooms) {
+  // From each other, and from these people.
+  #tellApart(rooms, people = []) {
+    if (!rooms.length) return;
     const idOf = ({ id, partner }) => partner?.id ?? id;
-    const marks = toldApart(rooms.map((room) => ({ id: idOf(room), name: room.name })));
+    const named = new Map([...people, ...rooms.map((room) => ({ id: idOf(room), name: room.name }))].map((one) => [one.id, one]));
+    const marks = toldApart(named.values());
     for (const room of rooms) room.mark = marks.get(idOf(room));
   }
 

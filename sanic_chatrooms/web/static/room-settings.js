@@ -49,10 +49,10 @@ export async function archive(chat, room, archived) {
 /** Delete the room, once its name was written. Resolves with "over" if it is gone. */
 export function remove(chat, room) {
   const said = words.removing;
-  const { field, row } = textField(said.field(room.name), { testid: "delete-name" });
+  const { field, row } = textField(said.field(room.name), { name: "room", testid: "delete-name" });
   const lines = said.lines.slice(0, room.archived ? 1 : 2).map((line) => el("p.hint", {}, line));
   const submit = async () => {
-    if (field.value.trim() !== room.name.trim()) throw new Error(said.wrongName);
+    if (field.value.trim() !== room.name.trim()) throw wrongField("room", said.wrongName);
     await chat.request("room.delete", { room: room.id });
     return "over";
   };
