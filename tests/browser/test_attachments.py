@@ -131,7 +131,7 @@ async def test_what_one_sends_with_files_is_seen_whole(
     await page.mouse.move(600, 300)  # over the messages, as usual
 
     await choose(
-        page, a_file("plan.png", picture(640, 320), "image/png"), a_file("seeds.txt", b"beans " * 99)
+        page, a_file("ladder.png", picture(10, 900), "image/png"), a_file("seeds.txt", b"beans " * 99)
     )
     await expect(page.locator("[data-testid=tray-file][data-state=done]")).to_have_count(2)
     await composer(page).fill("The plan")
@@ -139,8 +139,13 @@ async def test_what_one_sends_with_files_is_seen_whole(
 
     # Where the row was drawn anew within one frame, the end was below what is seen.
     await expect(messages(page).last).to_have_attribute("data-status", "sent")
-    await expect(page.get_by_test_id("picture").locator("img")).to_have_js_property("complete", True)
+    image = page.get_by_test_id("picture").locator("img")
+    await expect(image).to_have_js_property("complete", True)
     assert await page.evaluate(LEFT_BELOW) < 2
+    box = await image.bounding_box()
+    assert box is not None
+    assert box["width"] >= 24  # it can be pressed
+    assert box["height"] <= 300
 
 
 async def test_files_are_dropped_and_pasted_refused_in_words_and_taken_back(
