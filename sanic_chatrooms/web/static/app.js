@@ -92,7 +92,7 @@ export class App {
       onPin: (room, item) => parts.attempt(() => chat.pin(room.id, item.id, !item.pinned)),
       onThread: (room, item) => this.#go(room.id, "thread", item.id),
       onEnd: () => this.#seen(),
-      roomMenu: () => [...parts.roomMenu(), ...((narrow.matches && menu?.entries(chat)) || [])], // a small head has no room for both
+      roomMenu: () => parts.roomMenu((narrow.matches && menu?.entries(chat)) || []), // a small head has no room for both
       files: options.files,
     };
     this.talk = new TalkPane(chat, acts, topic, appMenu, menuButton(iconButton("more", words.people.menu, { testid: "room-menu" }), acts.roomMenu));

@@ -53,11 +53,11 @@ export class Parts {
     return this.load(() => import("./links.js"), ({ copyText }) => copyText(item.text, this.app.notices));
   }
 
-  /** Entries of the menu of the room that is open. */
-  roomMenu() {
+  /** Entries of the menu of the room that is open. `more`: those of the app. */
+  roomMenu(more) {
     const { app, leave } = this;
     const { attention, book, chat, room } = app;
-    return roomMenu(room, { chat, book, leave, details: (at) => this.details(at), link: () => this.link(room), jump: (seq) => this.#jump(room, seq), prefs: () => attention.prefs(room), moderate: (act) => this.moderate(act), attempt: (act) => this.attempt(act), tell: (notice) => app.notices.done(notice) });
+    return roomMenu(room, { more, chat, book, leave, details: (at) => this.details(at), link: () => this.link(room), jump: (seq) => this.#jump(room, seq), prefs: () => attention.prefs(room), moderate: (act) => this.moderate(act), attempt: (act) => this.attempt(act), tell: (notice) => app.notices.done(notice) });
   }
 
   #jump({ id }, seq) {

@@ -3,8 +3,8 @@
 import { hide } from "./hiding.js";
 import { words } from "./words.js";
 
-/** Entries for the room; null: none is open. `acts`: `details(at)`, `link()`, `jump(seq)`, `prefs(room)`, `leave(room)`, `moderate(act)`: `act` gets moderating.js; `attempt(act)` tells what goes wrong; `tell(notice)`. */
-export function roomMenu(room, { chat, book, details, link, jump, prefs, leave, moderate, attempt, tell }) {
+/** Entries for the room; null: none is open. `acts`: `details(at)`, `link()`, `jump(seq)`, `prefs(room)`, `leave(room)`, `moderate(act)`: `act` gets moderating.js; `attempt(act)` tells what goes wrong; `tell(notice)`. `more`: what else stands in it. */
+export function roomMenu(room, { chat, book, details, link, jump, prefs, leave, moderate, attempt, tell, more = [] }) {
   const has = (action) => room?.may.has(action);
   return [
     has("room") && [words.room.details, () => details(), "room-details"],
@@ -15,6 +15,7 @@ export function roomMenu(room, { chat, book, details, link, jump, prefs, leave, 
     room?.visibility === "public" && [room.hidden ? words.menu.show : words.menu.hide, () => flip(chat, book, room, tell), "hide-room"],
     has("reports") && [words.menu.reports, () => moderate(({ reports }) => reports(chat, room, jump)), "reports"],
     has("restrictions") && [words.menu.restrictions, () => moderate(({ restrictions }) => restrictions(chat, room)), "restrictions"],
+    ...more,
     // The page would join a public room again as soon as somebody opens it.
     has("leave") && room.visibility === "private" && [words.menu.leave, () => leave(room), "leave", "danger"],
   ].filter(Boolean);

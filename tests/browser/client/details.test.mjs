@@ -12,6 +12,8 @@ const { Room } = await import("../../../sanic_chatrooms/web/static/room.js");
 const { happening } = await import("../../../sanic_chatrooms/web/static/rows.js");
 const { part } = await import("../../../sanic_chatrooms/web/static/part.js");
 
+const { roomMenu } = await import("../../../sanic_chatrooms/web/static/room-menu.js");
+
 const ada = { id: "ada", name: "Ada" };
 
 test("what one may do is one sentence, and says where one may not write", () => {
@@ -92,4 +94,10 @@ test("what cannot be loaded says why, and is loaded by another try", async () =>
   fails = false;
   await box.children[1].clicked();
   assert.equal(box.text, "there");
+});
+
+test("in the menu of a room, what the app adds stands above leaving it", () => {
+  const room = Object.assign(new Room("a"), { visibility: "private", may: new Set(["room", "leave"]) });
+  const ids = roomMenu(room, { more: [["Greet", () => {}, "greet"]] }).map(([, , id]) => id);
+  assert.deepEqual(ids.slice(-2), ["greet", "leave"]);
 });
