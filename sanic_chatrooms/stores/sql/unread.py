@@ -18,10 +18,10 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
-    cast,
     false,
     func,
     literal,
+    literal_column,
     not_,
     or_,
     select,
@@ -53,13 +53,14 @@ from ..unread import (
 )
 from .facts import ROOMS_AT_ONCE
 from .history import Past, greatest
-from .related import Record
 from .schema import Schema
 
 __all__ = ["Unreads"]
 
 NAMES = 3
 """Names by which a user is mentioned: that many rows of one message at most."""
+FEW = 10
+"""Mentions of anybody that are looked at one by one, before there is a search for each name."""
 
 
 class _Number(FunctionElement[int]):
@@ -67,6 +68,12 @@ class _Number(FunctionElement[int]):
 
     inherit_cache = True
     type = BigInteger()
+
+
+class _Pair(FunctionElement[Any]):
+    """Two numbers in one column."""
+
+    inherit_cache = True
 
 
 class _Role(FunctionElement[str]):
@@ -82,6 +89,12 @@ def _number(element: _Number, compiler: SQLCompiler, **kw: Any) -> str:
     if compiler.dialect.name == "postgresql":
         return f"convert_from({value}, 'UTF8')::bigint"
     return f"CAST({value} AS INTEGER)"
+
+
+@compiles(_Pair)
+def _pair(element: _Pair, compiler: SQLCompiler, **kw: Any) -> str:
+    values = compiler.process(element.clauses, **kw)
+    return f"ARRAY[{values}]" if compiler.dialect.name == "postgresql" else f"json_array({values})"
 
 
 @compiles(_Role)
@@ -160,7 +173,7 @@ class Unreads:
         return Prepared(select(*columns, *asked))
 
     def _mine(self, stand: CTE) -> CTE:
-        """Of each room: what is known of the user, and the numbers from `start` + 1 to `end`; NULL for who is no member."""
+        """Of each room: what is known of the user, and `start`, the number behind which counting begins; NULL for who is no member."""
         tables, (member, seq, since, read, prefs) = self._facts(stand)
         facts = select(
             *(stand.c[name] for name in ("id", "name", "head", "floor")),
@@ -173,11 +186,12 @@ class Unreads:
         known = _computed(facts.select_from(tables).cte("known"))
         low: ColumnElement[int] = bindparam("low", type_=BigInteger())
         start = case((known.c.since.is_not(None), greatest(greatest(known.c.marker, known.c.floor), low)))
-        begun = _computed(select(*known.c, start.label("start")).cte("begun"))
+        return _computed(select(*known.c, start.label("start")).cte("asked"))
+
+    def _end(self, mine: CTE) -> ColumnElement[int]:
+        """The last number that is looked at; see `_unread`."""
         high: ColumnElement[int] = bindparam("high", type_=BigInteger())
-        end = _least(high, begun.c.start + LOOKED_AT)
-        role = case((begun.c.start < begun.c.head, literal(GROUP) + _Role(begun.c.member)))
-        return _computed(select(*begun.c, role.label("role"), end.label("end")).cte("asked"))
+        return _least(high, mine.c.start + LOOKED_AT)
 
     def _facts(self, stand: CTE) -> tuple[FromClause, Sequence[ColumnElement[Any]]]:
         """Rooms with the user's facts in them, and what these say: value, number and since of the membership, marker, preferences."""
@@ -209,28 +223,43 @@ class Unreads:
 
     def _unread(self, mine: CTE) -> ColumnElement[Any]:
         event = self._schema.event.c
+        of_others = event.sender_id.is_distinct_from(bindparam("user", type_=Text()))
         found = (
             select(event.seq)
-            .where(event.room_id == mine.c.id, event.seq > mine.c.start, event.seq <= mine.c.end)
-            .where(*self._counts(), event.sender_id.is_distinct_from(bindparam("user", type_=Text())))
+            .where(event.room_id == mine.c.id, event.seq > mine.c.start, event.seq <= self._end(mine))
+            .where(*self._counts(of_others))
             .order_by(event.seq)
             .limit(bindparam("most"))
             .correlate(mine)
             .subquery("found")
         )
-        return select(_pair(func.count(), func.min(found.c.seq))).select_from(found).scalar_subquery()
+        return select(_Pair(func.count(), func.min(found.c.seq))).select_from(found).scalar_subquery()
 
     def _mentions(self, mine: CTE, blocks: bool) -> ColumnElement[Any]:
+        """Most rooms have few mentions above the marker, and none of a group: one look tells that, and who is mentioned."""
         mention = self._schema.mention.c
-        found = (
-            select(mention.seq)
+        of_group = and_(mention.name >= GROUP, mention.name < chr(ord(GROUP) + 1))
+        of_user = and_(mention.name == bindparam("self", type_=Text()), *self._of_others(blocks))
+        few = (
+            select(_one_if(of_group).label("of_group"), _one_if(of_user).label("of_user"))
             .where(mention.room_id == mine.c.id)
-            .where(mention.sender_id.is_distinct_from(bindparam("user", type_=Text())))
-            .where(self._by_others() if blocks else true())
+            .where(mention.seq > mine.c.start, mention.seq <= self._end(mine))
+            .order_by(mention.seq)
+            .limit(FEW + 1)
+            .correlate(mine)
+            .subquery("few")
         )
+        more = or_(func.count() > FEW, func.max(few.c.of_group) > 0)
+        counted = case((more, self._of_each_name(mine, blocks)), else_=func.sum(few.c.of_user))
+        return select(counted).select_from(few).scalar_subquery()
+
+    def _of_each_name(self, mine: CTE, blocks: bool) -> ColumnElement[Any]:
+        """How many messages mention the user, or a group of theirs: by a search for each name."""
+        mention = self._schema.mention.c
+        found = select(mention.seq).where(mention.room_id == mine.c.id, *self._of_others(blocks))
         if self._postgresql:
             return self._each_name(mine, found)
-        name, groups = bindparam("self", type_=Text()), (literal(EVERYONE), mine.c.role)
+        name, groups = bindparam("self", type_=Text()), (literal(EVERYONE), self._role(mine))
         of_groups = and_(
             mention.name.in_(groups),  # they mention those who belonged to them then
             mention.seq > mine.c.since,
@@ -238,7 +267,7 @@ class Unreads:
         )
         named = (
             found.where(mention.name.in_((name, *groups)), or_(mention.name == name, of_groups))
-            .where(mention.seq > mine.c.start, mention.seq <= mine.c.end)
+            .where(mention.seq > mine.c.start, mention.seq <= self._end(mine))
             .limit(NAMES * MOST_MENTIONS)
             .correlate(mine)
             .subquery("named")
@@ -246,21 +275,29 @@ class Unreads:
         return select(func.count(named.c.seq.distinct())).scalar_subquery()
 
     def _each_name(self, mine: CTE, found: Select[Any]) -> ColumnElement[Any]:
-        """The same by a search for each name. PostgreSQL would look for all of them at once by walking through the mentions of everybody."""
+        """The same on PostgreSQL, which would look for all of them at once by walking through the mentions of everybody."""
         mention = self._schema.mention.c
         start, of_room = mine.c.start, greatest(mine.c.start, mine.c.since)
-        names = array([bindparam("self", type_=Text()), literal(EVERYONE), mine.c.role])
+        names = array([bindparam("self", type_=Text()), literal(EVERYONE), self._role(mine)])
         above = array([start, of_room, greatest(of_room, mine.c.member_seq)])
         each = func.unnest(names, above).table_valued("name", "above").render_derived(name="each")
         row = tuple_(mention.name, mention.seq)
         named = (
-            found.where(row > tuple_(each.c.name, each.c.above), row <= tuple_(each.c.name, mine.c.end))
+            found.where(row > tuple_(each.c.name, each.c.above), row <= tuple_(each.c.name, self._end(mine)))
             .limit(MOST_MENTIONS)
             .correlate(mine, each)
             .lateral("named")
         )
         count = select(func.count(named.c.seq.distinct())).select_from(each.join(named, true()))
         return count.correlate(mine).scalar_subquery()
+
+    def _role(self, mine: CTE) -> ColumnElement[str]:
+        return literal(GROUP) + _Role(mine.c.member)
+
+    def _of_others(self, blocks: bool) -> tuple[ColumnElement[bool], ...]:
+        sender = self._schema.mention.c.sender_id
+        others = sender.is_distinct_from(bindparam("user", type_=Text()))
+        return (others, self._by_others()) if blocks else (others,)
 
     def _by_others(self) -> ColumnElement[bool]:
         sender = self._schema.mention.c.sender_id
@@ -283,25 +320,20 @@ class Unreads:
         event = self._schema.event.c
         oldest = greatest(mine.c.floor, mine.c.head - LOOKED_AT)
         found = (
-            select(_pair(event.seq, event.timestamp))
-            .where(event.room_id == mine.c.id, event.seq > oldest, *self._counts())
+            select(_Pair(event.seq, event.timestamp))
+            .where(event.room_id == mine.c.id, event.seq > oldest, *self._counts(true()))
             .order_by(event.seq.desc())
             .limit(1)
         )
         return found.correlate(mine).scalar_subquery()
 
-    def _counts(self) -> tuple[ColumnElement[bool], ...]:
+    def _counts(self, of: ColumnElement[bool]) -> tuple[ColumnElement[bool], ...]:
         event = self._schema.event.c
-        return (
-            event.folded == false(),
-            event.type.in_([literal(type) for type in self._counted]),
-            event.deleted == false(),
-        )
-
-
-def _pair(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[str]:
-    """As text, which nobody decodes on the way."""
-    return cast(Record(one, other), Text)
+        type = event.type.in_([literal(type) for type in self._counted])
+        if not self._postgresql:
+            return event.folded == false(), type, event.deleted == false(), of
+        # PostgreSQL 18 would search `event_line` by type too, skipping from sender to sender, and thinks that so dear that it reads rows instead.
+        return event.folded == false(), case((event.deleted, false()), (type, of), else_=false())
 
 
 def _computed(of: CTE) -> CTE:
@@ -313,20 +345,34 @@ def _least(one: ColumnElement[int], other: ColumnElement[int]) -> ColumnElement[
     return case((one < other, one), else_=other)
 
 
-_KNOWN = ("name", "head", "member", "member_seq", "since", "marker", "prefs", "end")
+def _one_if(what: ColumnElement[bool]) -> ColumnElement[int]:
+    return case((what, literal_column("1")), else_=literal_column("0"))
+
+
+_KNOWN = ("name", "head", "member", "member_seq", "since", "marker", "prefs", "start")
 
 
 def _unread(row: Sequence[Any], user: str, cap: int, high: int) -> Unread:
-    name, head, value, seq, since, marker, prefs, end, unread, mentions, newest = row
-    last = None if newest is None else _read_pair(newest)
+    name, head, value, seq, since, marker, prefs, start, unread, mentions, newest = row
+    last = None if newest is None else _read_newest(newest)
     if since is None:
         return Unread(last=last)
     count, first = (0, None) if unread is None else _read_pair(unread)
-    more = count > cap or min(high, head) > end
+    more = count > cap or min(high, head) > start + LOOKED_AT
     member = Known(MEMBER, user, value, seq, since, name)
     return Unread(
         member, marker, min(count, cap), more, first, min(mentions or 0, MOST_MENTIONS), prefs, last
     )
 
 
-_read_pair = msgspec.json.Decoder(tuple[Any, Any]).decode
+def _read_newest(pair: Any) -> tuple[int, float]:
+    seq, at = _read_pair(pair)
+    return int(seq), at  # in a pair with a time, PostgreSQL makes it one
+
+
+def _read_pair(pair: Any) -> tuple[Any, Any]:
+    one, other = pair if isinstance(pair, list) else _decode(pair)
+    return one, other
+
+
+_decode = msgspec.json.Decoder(tuple[Any, Any]).decode

@@ -250,6 +250,15 @@ class UnreadTests(StoreHooks):
 
             assert (await store.unread("u2", ["r"], blocked=["u1"]))["r"].mentions == 1
 
+    async def test_44_few_mentions_by_name_are_counted_like_many(self) -> None:
+        async with self.room() as store:
+            await self._join(store)
+            for sender, name in (("u1", "u2"), ("u2", "u2"), ("u3", "u2"), ("u3", "u20"), ("u1", "u2")):
+                await result(store, replace(self._mentioning(name), sender=Sender(sender, "S")))
+
+            assert (await self._unread(store)).mentions == 3
+            assert (await store.unread("u2", ["r"], blocked=["u1", "u9"]))["r"].mentions == 1
+
     async def test_44_the_app_mentions_too(self) -> None:
         async with self.two_processes() as (one, other):
             await self._join(one)

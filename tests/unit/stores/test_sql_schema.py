@@ -261,6 +261,7 @@ READS: dict[str, tuple[Callable[[SQLStore], Awaitable[Any]], str]] = {
     "what is due": (lambda s: s._upkeep.look(), "event_pkey"),
     "unread": (lambda s: s.unread("u", ["r", "s"]), "event_line"),
     "mentions": (lambda s: s.unread("u", ["r", "s"]), "mention_pkey"),
+    "few mentions": (lambda s: s.unread("u", ["r", "s"]), "mention_seq"),
     "markers": (lambda s: s.unread("u", ["r", "s"]), "fact_pkey"),
     "unread in what is seen": (lambda s: s.unread("u", ["r"], seen={"r": [(1, 9)]}), "event_line"),
     "about each": (lambda s: s.about_each("r", ["u", "v"]), "fact_key"),
