@@ -5,6 +5,7 @@ import secrets
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from string import digits, punctuation
 from typing import TypeVar
 
 from argon2 import PasswordHasher
@@ -21,8 +22,20 @@ AT_A_TIME = 2
 MAX_WAITING = 16
 """Above that many, the next one is told to come again: a flood of log-ins slows down log-ins and nothing else."""
 EASY = frozenset(
-    {"1234567890", "0123456789", "qwertyuiop", "password12", "password123", "passwordpassword", "iloveyou12"}
+    {
+        "password",
+        "passwordpassword",
+        "qwertyuiop",
+        "qwerty",
+        "iloveyou",
+        "letmein",
+        "welcome",
+        "football",
+        "1234567890",
+        "0123456789",
+    }
 )
+"""Also with digits and signs before and after."""
 
 
 class Passwords:
@@ -70,7 +83,11 @@ def check_password(password: str, name: str, field: str = "password") -> None:
     if len(password) < SHORTEST:
         raise InvalidField(f"must have at least {SHORTEST} characters", field=field)
     simple = password.casefold()
-    if simple in EASY or len(set(simple)) < 4 or name.casefold() in simple:
+    if (
+        not EASY.isdisjoint({simple, simple.strip(digits + punctuation)})
+        or len(set(simple)) < 4
+        or name.casefold() in simple
+    ):
         raise InvalidField("is too easy to guess", field=field)
 
 

@@ -199,6 +199,7 @@ async def test_a_wrong_password_is_said_in_one_way_and_the_form_stays(
         await page.keyboard.press("Escape")
     await sign_in(page, "wrong")
     await expect(problem).to_have_text("The name or the password is wrong.")
+    await expect(page.get_by_test_id("account-password")).to_be_focused()
     await page.get_by_test_id("account-password").fill(PASSWORD)
     await page.keyboard.press("Enter")
 

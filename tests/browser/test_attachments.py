@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import Dialog, FilePayload, Page, Route, expect
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import FilePayload, Page, Route, expect
 
 from example_app.uploads.pages import Uploads, add_uploads
 from tests.browser.acts import composer, enter, lines, messages, say
@@ -209,7 +209,15 @@ async def test_files_are_dropped_and_pasted_refused_in_words_and_taken_back(
     await page.unroute("**/files/general?name=lost*")
     await tray.get_by_role("button", name="Try again").click()
     await expect(tray.and_(page.locator("[data-state=done]"))).to_have_count(1)
+    asked: list[str] = []
+
+    async def leave(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        await dialog.accept()
+
+    page.once("dialog", leave)
     await page.reload()
+    assert asked == ["beforeunload"]  # the file is not sent, and only this page has it
     await expect(page.get_by_test_id("file")).to_have_count(2)
 
     await field.fill("long " * 4000)

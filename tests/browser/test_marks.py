@@ -403,6 +403,9 @@ async def test_the_bar_shows_what_can_be_marked_and_how_it_will_look(
     await expect(field).to_be_focused()
     assert await problems(page, touch="has_touch" in options) == []
     await new_page.screenshot(page, "bar")
+    await field.press("Control+End")
+    await page.keyboard.insert_text("\n- more" * 30)
+    await expect(preview.locator("li").last).to_be_in_viewport()
     await page.get_by_test_id("send").click()
     await expect(messages(page)).to_have_attribute("data-status", "sent")
     await expect(preview).to_be_hidden()

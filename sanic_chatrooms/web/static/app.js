@@ -392,6 +392,7 @@ export class App {
   /** The browser asks before messages that were not sent are lost. */
   #leaving(event) {
     const areKept = this.memory?.save();
-    if (this.chat.outbox.length && !areKept && !this.over) event.preventDefault();
+    const files = [...this.book.rooms.values()].some((room) => room.hasFiles);
+    if (((this.chat.outbox.length && !areKept) || files) && !this.over) event.preventDefault();
   }
 }

@@ -89,6 +89,8 @@ export function formatBar(field) {
     const nodes = richText(field.value);
     preview.hidden = nodes.every((node) => typeof node === "string");
     fill(preview, preview.hidden ? [] : nodes);
+    // What somebody writes is at the end of most texts.
+    if (field.selectionEnd === field.value.length) preview.scrollTop = preview.scrollHeight;
   };
   draw();
   // Once a frame: what inserts many lines tells of each.

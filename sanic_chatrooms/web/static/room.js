@@ -81,6 +81,11 @@ export class Room {
     return this.status === "failed" || this.status === "removed";
   }
 
+  /** Files wait to be sent, here or in a thread. Nobody else keeps them. */
+  get hasFiles() {
+    return [this, ...this.threads.values()].some(({ tray }) => tray?.busy || tray?.ready);
+  }
+
   get isDirect() {
     return this.visibility === "direct";
   }

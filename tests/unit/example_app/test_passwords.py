@@ -134,7 +134,16 @@ def test_hashes_of_weaker_parameters_are_outdated() -> None:
 
 
 @pytest.mark.parametrize(
-    "password", ["123456789", "qwertyuiop", "aaaaaaaaaaaa", "ada lovelace", "Password123"]
+    "password",
+    [
+        "123456789",
+        "qwertyuiop",
+        "aaaaaaaaaaaa",
+        "ada lovelace",
+        "Password123",
+        "password1234",
+        "!Welcome2026",
+    ],
 )
 def test_passwords_that_are_easy_to_guess_are_refused(password: str) -> None:
     with pytest.raises(InvalidField) as refused:
