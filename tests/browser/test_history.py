@@ -29,12 +29,12 @@ WATCH_TEXT = f"""(seq) => {{
     window.tops = [];
     window.watcher?.disconnect();
     window.watcher = new MutationObserver(() => window.tops.push(({TEXT_TOP})(seq)));
-    window.watcher.observe(document.querySelector("[data-seq]").parentElement, {{ childList: true }});
+    window.watcher.observe(document.querySelector("[data-testid=log]"), {{ childList: true, subtree: true }});
 }}"""
 # As in Safari, which moves what is read when something comes above it.
 NO_ANCHORING = """() => {
     document.querySelector("[data-testid=log]").style.overflowAnchor = "none";
-    document.styleSheets[0].insertRule(".msg { content-visibility: visible !important }", 0);
+    document.styleSheets[0].insertRule(".row-group { content-visibility: visible !important }", 0);
 }"""
 SCROLL_TO = "(top) => document.querySelector('[data-testid=log]').scrollTo(0, top)"
 PAINTED = """async () => {
@@ -187,7 +187,7 @@ async def test_thousands_of_messages_are_drawn_as_few_rows(served: ServedApp, ne
         """() => {
             window.drawn = 0;
             const rows = document.querySelector("[data-testid=log] > div > div:last-child");
-            new MutationObserver(() => window.drawn++).observe(rows, { childList: true });
+            new MutationObserver(() => window.drawn++).observe(rows, { childList: true, subtree: true });
         }"""
     )
     await asyncio.gather(*(served.say("general", f"message {number}") for number in range(1, 2501)))
@@ -202,6 +202,48 @@ async def test_thousands_of_messages_are_drawn_as_few_rows(served: ServedApp, ne
     await expect(messages(page)).not_to_have_count(few)
     await composer(page).press("Escape")
     await expect(messages(page)).to_have_count(few)
+
+
+async def test_rows_are_in_few_groups_in_which_they_stay(served: ServedApp, new_page: Pages) -> None:
+    await served.open()
+    page = await new_page()
+    await page.goto("/chat/")
+
+    # Lists as they may follow each other: rows come anywhere, go, change and move.
+    wrong = await page.evaluate(
+        """async () => {
+            const { GroupedList } = await import("/chat/static/grouped.js");
+            let [seed, made, rows] = [1, 0, []];
+            const random = (below) => (seed = (seed * 48271) % 2147483647) % below;
+            const at = () => [0, rows.length, random(rows.length + 1)][random(3)];
+            const change = [
+                () => rows.splice(at(), 0, ...Array.from({ length: random(60) }, () => ({ key: `${made++}`, sign: 0 }))),
+                () => rows.splice(at(), random(20)),
+                () => rows.length && rows[random(rows.length)].sign++,
+                () => rows.length && rows.splice(at(), 0, rows.splice(random(rows.length), 1)[0]),
+            ];
+            const build = ({ key, sign }) => Object.assign(document.createElement("p"), { textContent: `${key}.${sign}` });
+            const list = new GroupedList(document.createElement("div"), build, () => 1);
+            const wrong = [];
+            for (let round = 0; round < 400; round++) {
+                const kind = random(4);
+                const homes = new Map([...list.parent.querySelectorAll("p")].map((node) => [node, node.parentElement]));
+                change[kind]();
+                list.set(rows);
+                const now = [...list.parent.querySelectorAll("p")];
+                const groups = [...list.parent.children];
+                if (now.map((node) => node.textContent).join() !== rows.map(({ key, sign }) => `${key}.${sign}`).join()) wrong.push([round, kind, "order"]);
+                if (groups.some((one) => !one.firstChild)) wrong.push([round, kind, "an empty group"]);
+                if (groups.some((one) => one.style.getPropertyValue("--lines") !== `${one.childElementCount}`)) wrong.push([round, kind, "height"]);
+                if (kind && kind < 3 && now.some((node) => homes.has(node) && homes.get(node) !== node.parentElement)) wrong.push([round, kind, "moved"]);
+            }
+            rows = Array.from({ length: 1000 }, (_, key) => ({ key: `end ${key}`, sign: 0 }));
+            list.set(rows);
+            return { wrong, groups: list.parent.childElementCount };
+        }"""
+    )
+
+    assert wrong == {"wrong": [], "groups": 50}
 
 
 async def test_messages_that_look_long_and_are_low_leave_others_in_reach(

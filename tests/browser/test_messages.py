@@ -174,7 +174,7 @@ async def test_the_actions_of_a_message_are_drawn_when_somebody_comes_to_it_and_
     await expect(focused).to_be_focused()
 
 
-async def test_the_actions_of_a_message_whose_beginning_is_out_of_sight_are_in_sight(
+async def test_the_actions_of_a_message_are_in_sight_and_those_of_one_whose_beginning_is_not(
     served: ServedApp, new_page: Pages
 ) -> None:
     await served.open()
@@ -200,6 +200,19 @@ async def test_the_actions_of_a_message_whose_beginning_is_out_of_sight_are_in_s
         }"""
     )
     await new_page.screenshot(page, "tools-at-the-edge")
+
+    # Above a row, they are in front of the row before it, which may be in another group.
+    hidden = """() => {
+        const rows = [...document.querySelectorAll("[data-testid=message]")].slice(1);
+        const isBehind = (row) => {
+            row.focus({ preventScroll: true });
+            row.scrollIntoView({ block: "center" });
+            const { top, bottom, left } = row.querySelector(".msg-tools").getBoundingClientRect();
+            return [top + 2, bottom - 2].some((y) => !document.elementFromPoint(left + 9, y).closest(".msg-tools"));
+        };
+        return [document.querySelectorAll(".row-group").length > 2, rows.filter(isBehind).map((row) => row.textContent)];
+    }"""
+    assert await page.evaluate(hidden) == [True, []]
 
 
 async def test_the_actions_of_a_message_move_nothing(served: ServedApp, new_page: Pages) -> None:

@@ -4,10 +4,11 @@ import { namesOf } from "./attachments.js";
 import { el, fill, focusBeside, icon } from "./dom.js";
 import { rightsOver } from "./edits.js";
 import { excerpt } from "./format.js";
+import { GroupedList } from "./grouped.js";
 import { endOf, grow } from "./growing.js";
-import { KeyedList, walkable } from "./keyed.js";
+import { walkable } from "./keyed.js";
 import { onLongPress } from "./long-press.js";
-import { equip, rowElement } from "./message-row.js";
+import { equip, linesIn, rowElement } from "./message-row.js";
 import { calm, plainText } from "./richtext.js";
 import { linesOf, rowsOf } from "./rows.js";
 import { isAbout } from "./timeline.js";
@@ -35,7 +36,7 @@ export class Conversation {
     this.toEnd = el("button.button.to-end", { testid: `${name}to-end`, hidden: true, onclick: () => this.goToEnd() });
     this.heard = el("div.sr-only", { "aria-live": "polite", testid: `${name}announcer` });
     this.element = el("div.log-frame", {}, this.log, this.toEnd, this.heard);
-    this.list = new KeyedList(this.rows, (row) => rowElement(row, context, this.list.get(row.key)));
+    this.list = new GroupedList(this.rows, (row) => rowElement(row, context, this.list.get(row.key)), linesIn);
     for (const type of ["pointerover", "focusin"]) this.rows.addEventListener(type, ({ target }) => equip(target.closest(".msg")));
     // Links, buttons and what can be selected have a meaning of their own.
     onLongPress(this.rows, (target) => this.#press(target.closest(".msg")), (target) => !target.closest("a, button:not(.author), textarea, pre"));
@@ -73,9 +74,10 @@ export class Conversation {
     if (target) return this.#reach(target);
     if (left) this.context.onLost();
     const line = this.list.get("new");
-    if (!line || line.offsetTop >= this.log.scrollTop) return;
+    const above = line && this.#edge - line.getBoundingClientRect().top;
+    if (!(above > 0)) return;
     this.stuck = false;
-    this.log.scrollTop = line.offsetTop - 8;
+    this.log.scrollTop -= above + 8;
   }
 
   // A few screens above it, so that it can stand in the middle.
@@ -95,13 +97,13 @@ export class Conversation {
     else this.#button();
   }
 
-  // Rows have guessed heights until they are painted. What is seen beside this one would push it away then.
+  // Groups have guessed heights until they are painted. What is seen beside this row would push it away then.
   #measure(node) {
     for (const next of ["previousElementSibling", "nextElementSibling"]) {
       let room = this.log.clientHeight;
-      for (let row = node; row && room > 0; row = row[next]) {
-        row.style.contentVisibility = "visible";
-        room -= row.offsetHeight;
+      for (let group = node.parentElement; group && room > 0; group = group[next]) {
+        group.style.contentVisibility = "visible";
+        room -= group.offsetHeight;
       }
     }
   }
@@ -149,10 +151,10 @@ export class Conversation {
   #keep(anchor) {
     const kept = anchor && this.list.get(anchor.key);
     if (kept) {
-      // It may be a new element, which has a guessed height until it is painted.
+      // It may be in a new group, which has a guessed height until it is painted.
       this.painted?.style.removeProperty("content-visibility"); // its height is known since
-      this.painted = kept;
-      kept.style.contentVisibility = "visible";
+      this.painted = kept.parentElement;
+      this.painted.style.contentVisibility = "visible";
       this.log.scrollTop += kept.getBoundingClientRect()[anchor.edge] - anchor.at;
     }
     this.#stick();
@@ -287,23 +289,23 @@ export class Conversation {
   }
 
   #anchor() {
-    const edge = this.log.getBoundingClientRect().top;
+    const edge = this.#edge;
+    const isBelow = (node) => node.getBoundingClientRect().bottom > edge;
+    // First the groups: a browser that is asked for the place of a row lays out all of its group.
+    const below = new Set([...this.rows.children].filter(isBelow));
+    const nodeOf = ({ key }) => this.list.get(key);
     // Not a separator: the one of the day stays above messages that are added before.
-    const rows = this.drawn.filter(({ item }) => item);
-    const placeOf = ({ key }) => this.list.get(key).getBoundingClientRect();
-    // The first one that ends below the edge; halving, because each question takes time.
-    let [first, end] = [0, rows.length];
-    while (first < end) {
-      const middle = (first + end) >> 1;
-      if (placeOf(rows[middle]).bottom > edge) end = middle;
-      else first = middle + 1;
-    }
-    if (!rows[first]) return null;
-    const { key } = rows[first];
-    const { top, bottom } = placeOf(rows[first]);
+    const row = this.drawn.find((one) => one.item && below.has(nodeOf(one).parentElement) && isBelow(nodeOf(one)));
+    if (!row) return null;
+    const { key } = row;
+    const { top, bottom } = nodeOf(row).getBoundingClientRect();
     // At its end: the name at its top disappears when an older message of its author arrives. But one that is being
     // written changes at its end.
-    return this.list.get(key).classList.contains("streaming") ? { key, edge: "top", at: top } : { key, edge: "bottom", at: bottom };
+    return row.item.streaming ? { key, edge: "top", at: top } : { key, edge: "bottom", at: bottom };
+  }
+
+  get #edge() {
+    return this.log.getBoundingClientRect().top;
   }
 
   get #below() {

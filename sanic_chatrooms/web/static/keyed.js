@@ -16,15 +16,24 @@ export class KeyedList {
     const focused = this.parent.contains(focusBeside(this.parent));
     const keys = new Set(rows.map(({ key }) => key));
     for (const [key, { node }] of this.#nodes) if (!keys.has(key)) this.#drop(key, node);
-    let next = this.parent.firstChild;
-    for (const row of rows) {
-      const before = this.get(row.key);
-      const node = this.#nodeOf(row);
-      // A new element replaced the old one.
-      if (next && (next === node || next === before)) next = node.nextSibling;
-      else this.parent.insertBefore(node, next);
-    }
+    this.place(rows);
     return focused && !this.parent.contains(focusBeside(this.parent));
+  }
+
+  /** Put the elements of these rows in order. */
+  place(rows) {
+    let next = this.parent.firstChild;
+    for (const row of rows) next = this.put(row, this.parent, next);
+  }
+
+  /** Put the element of a row before `next`; -> what comes after it. */
+  put(row, parent, next) {
+    const before = this.get(row.key);
+    const node = this.#nodeOf(row);
+    // A new element replaced the old one.
+    if (next && (next === node || next === before)) return node.nextSibling;
+    parent.insertBefore(node, next);
+    return next;
   }
 
   get(key) {

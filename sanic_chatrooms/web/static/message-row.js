@@ -21,7 +21,9 @@ import { textOf } from "./timeline.js";
 import { words } from "./words.js";
 
 const LONG = 20; // lines
+const HEAD = 1.4; // lines: the name, and the space above it
 
+const estimates = new WeakMap(); // row → lines
 const waiting = new WeakMap(); // row → draws the actions of its message
 
 /** `context`: see row-acts.js, and `onEdit(item)`, `onLeave(item)`, `onRewrite(item)`. `before`: the element of the row that this one replaces. */
@@ -63,7 +65,7 @@ function messageElement({ item, first, editing, mark }, context) {
   const sender = item.sender ?? { id: "", name: words.server };
   const status = statusOf(item);
   const props = { part: "message", class: `msg ${first ? "first" : ""} ${status} ${isTo(item, context.me()) ? "to-me" : ""} ${item.streaming ? "streaming" : ""}`, tabindex: -1, testid: "message", "data-status": status, "data-msg-id": item.id, "data-seq": item.seq, onmousedown: stay };
-  const node = sized(item, context, el("article", props,
+  const node = estimated(item, first, context, el("article", props,
     first ? face(sender, context, mark) : time(item, digitsOf(item.at), "side-time"),
     el("div", {},
       first ? el("div.msg-head", {}, author(sender, context, mark), mark && el("span.mark", { testid: "author-mark" }, mark), time(item, timeOf(item.at))) : el("span.sr-only", {}, words.message.said(sender.name, "")),
@@ -83,12 +85,17 @@ function stay(event) {
   if (byTouch.matches && event.target.closest("button")) event.preventDefault();
 }
 
-// Estimates the height of a long message. An estimate that is too low would make the browser lay out too many rows.
+// Estimates the height of a message, in lines. An estimate that is too low would make the browser lay out too many rows.
 // Short messages are estimated too low on purpose: Chromium keeps the reading position exactly only if rows grow.
-function sized(item, context, node) {
+function estimated(item, first, context, node) {
   const lines = isFolded(item, context) ? LINES + 2 : linesOf(item);
-  if (lines > LONG) node.style.setProperty("--lines", lines);
+  estimates.set(node, (lines > LONG ? lines : 1) + (first ? HEAD : 0));
   return node;
+}
+
+/** About how many lines high this row is. */
+export function linesIn(node) {
+  return estimates.get(node) ?? 1;
 }
 
 /** The state of a message or of our change of it: sent, pending or failed. */

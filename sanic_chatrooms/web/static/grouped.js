@@ -1,0 +1,39 @@
+// A long list in groups of a few rows. A browser looks at all that it may leave out in every frame, and groups are fewer than rows.
+
+import { el } from "./dom.js";
+import { KeyedList } from "./keyed.js";
+
+const FULL = 20; // lines
+
+/** A row stays in its group, so that focus, hover and selection survive. A new one joins the group of the row before it, or begins one. */
+export class GroupedList extends KeyedList {
+  /** `linesOf(node)`: about how high a row is. The style sheet finds the sum of a group as `--lines`. */
+  constructor(parent, build, linesOf) {
+    super(parent, build);
+    this.linesOf = linesOf;
+  }
+
+  place(rows) {
+    this.#clean();
+    const sums = new Map(); // group → lines
+    let [group, next, after] = [null, null, this.parent.firstChild];
+    for (const row of rows) {
+      const home = this.get(row.key)?.parentElement;
+      if (home ? home !== group && !sums.has(home) : !group || sums.get(group) >= FULL) {
+        group = home ?? el("div.row-group");
+        if (group !== after) this.parent.insertBefore(group, after);
+        after = group.nextSibling;
+        sums.set(group, 0);
+        next = group.firstChild;
+      }
+      next = this.put(row, group, next);
+      sums.set(group, sums.get(group) + this.linesOf(this.get(row.key)));
+    }
+    this.#clean();
+    for (const [one, lines] of sums) one.style.setProperty("--lines", lines);
+  }
+
+  #clean() {
+    for (const group of [...this.parent.children]) if (!group.firstChild) group.remove();
+  }
+}
