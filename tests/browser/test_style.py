@@ -43,6 +43,7 @@ async def test_every_component_is_drawn_in_both_schemes(
     assert await page.get_by_test_id("component").count() >= 25
     assert await page.get_by_test_id("light").count() == await page.get_by_test_id("dark").count()
     assert await page.evaluate(FAULTS) == []
+    await expect(page.get_by_label("Menus").get_by_role("menu")).to_have_count(4)
     quiet = page.get_by_label("Switcher").get_by_test_id("switcher-option").filter(has_text="Quiet")
     await expect(quiet.first.locator(".count")).to_have_text("5 unread")  # no badge, as in the list
     esc = await page.locator("kbd", has_text="Esc").first.bounding_box()

@@ -9,6 +9,9 @@ HTMLDialogElement.prototype.showModal = function () {
   this.open = true;
 };
 
+// A menu stays open when the next one opens, and when it is moved to its place.
+document.addEventListener("focusout", (event) => event.stopPropagation(), { capture: true });
+
 // Only what is in one component is one choice.
 function apart(node, at) {
   for (const radio of node.querySelectorAll("input[type=radio]")) radio.name += ` ${at}`;
@@ -25,8 +28,6 @@ for (const [name, make] of Object.entries(SPECIMENS)) {
   for (const scheme of ["light", "dark"]) {
     const cell = el("div", { class: `cell ${scheme}`, testid: scheme });
     sheets.append(cell);
-    // A menu stays open when the next one opens.
-    cell.addEventListener("focusout", (event) => event.stopPropagation(), { capture: true });
     cell.append(...[await make()].flat(Infinity).map((node) => apart(node, ++made)));
   }
 }
