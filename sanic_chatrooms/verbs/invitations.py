@@ -16,12 +16,13 @@ from ..wire.encode import encode, live_event
 from ..wire.events import Invited, Joined, MemberChanged, RoomInvited
 from .capacity import check_place
 from .context import Change, Ctx
+from .core import Core
 from .moderation import check_kept, check_words, target_of
 from .reach import check_not_blocked, check_reach
 from .roles import check_role, may_grant
 from .table import Done, Judged, Nothing, Settled, command
 
-__all__ = ["Add", "Invite", "accepted_by_joining", "invite_ended", "refuse_banned"]
+__all__ = ["Add", "Invite", "accepted_by_joining", "invite_ended", "inviters", "refuse_banned"]
 
 
 class Invite(msgspec.Struct):
@@ -186,6 +187,15 @@ async def _role_given(ctx: Ctx, seq: int) -> str:
 def invite_ended(user: str) -> Fact:
     """The fact that this user is not invited, or no longer."""
     return Fact(INVITE, user, None)
+
+
+async def inviters(core: Core, user: str, rooms: list[str]) -> dict[str, Sender]:
+    """Who has invited this user to each of these rooms, where somebody has."""
+    about = await core.store.rooms_about(rooms, user)
+    known = {
+        id: _invitation.decode(facts[INVITE].value) for id, (_, facts) in about.items() if INVITE in facts
+    }
+    return {id: invitation.by for id, invitation in known.items() if invitation.by is not None}
 
 
 async def accepted_by_joining(ctx: Ctx) -> Standing:

@@ -25,6 +25,7 @@ from .context import Ctx
 from .core import Core
 from .deletions import deleted_before, note_deletion
 from .drafts import command_hash, draft
+from .invitations import inviters
 from .pages import page_limit
 from .properties import WORDS, Changes, applied, as_changes, updated
 from .retention import retention_fact
@@ -74,7 +75,7 @@ class Last(msgspec.Struct):
 
 
 class RoomLine(msgspec.Struct, omit_defaults=False):
-    """One room in the answer to `rooms`."""
+    """One room in the answer to `rooms`. `by`: who invited the user."""
 
     id: str = msgspec.field(name="room")
     title: str
@@ -89,6 +90,7 @@ class RoomLine(msgspec.Struct, omit_defaults=False):
     favourite: bool | msgspec.UnsetType = msgspec.UNSET
     archived: bool | msgspec.UnsetType = msgspec.UNSET
     partner: Sender | None | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="with")
+    by: Sender | msgspec.UnsetType = msgspec.UNSET
 
 
 class RoomList(msgspec.Struct, omit_defaults=True):
@@ -301,8 +303,10 @@ async def list_rooms(ctx: Ctx, ask: List) -> RoomList:
     scopes = None if ctx.actor is None else ctx.actor.scopes
     shown = [room for room in page.rooms if scopes is None or scopes.allow(Right.READ, room.id)]
     left = await _unread(core, ctx.actor, {room.id: room for room in shown}) if ctx.actor and shown else {}
+    hosts = await inviters(core, user, [room.id for room in shown]) if user and ask.invited else {}
     lines = [_line(room, online.get(room.id, 0), user, pairs.get(room.id, [])) for room in shown]
     for room, line in zip(shown, lines, strict=True):
+        line.by = hosts.get(room.id, msgspec.UNSET)
         if (unread := left.get(room.id)) is not None:
             _add_unread(core, room, unread, line)
     return RoomList(lines, page.cursor)

@@ -84,6 +84,7 @@ async def test_an_invitation_is_there_after_a_reload_and_may_be_declined(
     await expect(bob.get_by_test_id("invitation")).to_be_visible()
     await bob.reload()
 
+    await expect(bob.get_by_test_id("invitation")).to_contain_text("Ada invited you")
     await bob.get_by_test_id("invitation").get_by_test_id("decline").click()
     await expect(bob.get_by_test_id("decline-dialog")).to_contain_text("Decline the invitation to Secret?")
     await bob.get_by_test_id("answer-yes").click()

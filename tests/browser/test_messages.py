@@ -164,6 +164,12 @@ async def test_the_actions_of_a_message_are_drawn_when_somebody_comes_to_it_and_
     await expect(messages(page).first.locator(".msg-tools")).to_be_visible()
     await expect(tools).to_have_count(1)
 
+    await lines(page).first.click()  # which leaves the focus there
+    await expect(messages(page).first).to_be_focused()
+    await messages(page).last.hover()
+    await expect(messages(page).first.locator(".msg-tools")).to_have_css("opacity", "0")
+    await expect(messages(page).last.locator(".msg-tools")).to_have_css("opacity", "1")
+
     await messages(page).last.focus()
     await page.keyboard.press("Tab")
     await page.keyboard.press("Tab")

@@ -163,7 +163,7 @@ export interface Commands {
   /** Change properties of the room. */
   "room.update": { room: string; payload: { title?: string; topic?: string; attributes?: any; visibility?: "public" | "private"; permissions?: Record<string, any>; historyVisibility?: string; slowMode?: number; announce?: boolean; archived?: boolean }; ack: { seq?: number; duplicate: boolean } };
   /** Public rooms, or the actor's own. */
-  "rooms": { payload: { mine?: boolean; cursor?: string; limit?: number; query?: string; invited?: boolean }; ack: { rooms: { room: string; title: string; visibility: "public" | "private" | "direct"; seq: number; unread: number; more: boolean; mentions: number; online: number; last?: { seq: number; timestamp: number }; notify?: "all" | "mentions" | "none"; favourite?: boolean; archived?: boolean; with?: Sender | null }[]; cursor?: string } };
+  "rooms": { payload: { mine?: boolean; cursor?: string; limit?: number; query?: string; invited?: boolean }; ack: { rooms: { room: string; title: string; visibility: "public" | "private" | "direct"; seq: number; unread: number; more: boolean; mentions: number; online: number; last?: { seq: number; timestamp: number }; notify?: "all" | "mentions" | "none"; favourite?: boolean; archived?: boolean; with?: Sender | null; by?: Sender }[]; cursor?: string } };
   /** A page of what matches. */
   "search": { room?: string; payload: { query: string; before?: number; cursor?: string; limit?: number }; ack: { messages: (Envelope & { highlights: [number, number][] })[]; more: boolean; cursor?: string } };
   /** A page of the replies to a message, which may be deleted. */

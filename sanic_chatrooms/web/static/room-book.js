@@ -102,7 +102,8 @@ export class RoomBook {
     try {
       const [invited, ...pages] = await Promise.all([chat.rooms({ invited: true, limit: PAGE }), chat.rooms({ limit: PAGE }), chat.rooms({ mine: true, limit: PAGE })]);
       this.#list(pages.flatMap((page) => page.rooms));
-      this.invitations = new Map(invited.rooms.map(({ room: id, title }) => [id, { id, title, by: this.invitations.get(id)?.by }]));
+      this.#hear(invited.rooms.flatMap(({ by }) => by ?? []), SOURCES.past);
+      this.invitations = new Map(invited.rooms.map(({ room: id, title, by }) => [id, { id, title, by }]));
     } catch {
       return; // the next round follows soon
     }

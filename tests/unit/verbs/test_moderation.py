@@ -175,7 +175,9 @@ async def test_an_invitation_lets_one_in_by_accept_or_by_join(chat: Chat) -> Non
 
     event = await max_.expect("room.invited")
     assert event["payload"] == {"room": "team", "title": "", "by": {"id": "u2", "name": "Bob"}}
-    assert [line["room"] for line in (await does(max_, "rooms", invited=True))["rooms"]] == ["team"]
+    lines = (await does(max_, "rooms", invited=True))["rooms"]
+    assert [(line["room"], line["by"]["name"]) for line in lines] == [("team", "Bob")]
+    assert all("by" not in line for line in (await does(bob, "rooms", mine=True))["rooms"])
     assert "member.accept" in (await max_.ack("room", room="team"))["may"]
     assert await refused(max_, "history", "team") == "forbidden"
     accepted = await does(max_, "member.accept", "team")
