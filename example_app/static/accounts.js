@@ -13,13 +13,13 @@ const SIGNED_IN = "example signed in";
 const OVER = "this token was revoked; sign in again"; // as the server says it: the page has words for it
 
 // What to change, where the server names no field.
-const FIELDS = { "sign-up conflict": "name", "log-in unauthenticated": "password" };
+const FIELDS = { "sign-up": { conflict: "name" }, "log-in": { unauthenticated: "password" } };
 
 /** An answer that is not 2xx, in words for people. `what` was asked. */
 class Refused extends Error {
   constructor(what, status, problem = {}) {
     super(why(what, problem) ?? words.refused.other);
-    Object.assign(this, { status, problem: problem.code, field: problem.field ?? FIELDS[`${what} ${problem.code}`] });
+    Object.assign(this, { status, problem: problem.code, field: problem.field ?? FIELDS[what]?.[problem.code] });
   }
 }
 
