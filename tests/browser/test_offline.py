@@ -50,6 +50,15 @@ async def test_without_a_network_messages_are_kept_and_missed_ones_arrive_later(
     await new_page.screenshot(ada, "offline")
     assert await ada.evaluate(HERE) == "hidden"
     await expect(lines(ada)).to_have_text(["before", "kept one", "kept two"])
+    # A form would wait, and do when it has been closed what nobody wants any more.
+    await ada.get_by_test_id("create-room").click()
+    await ada.get_by_test_id("room-title").fill("Kitchen")
+    await ada.keyboard.press("Enter")
+    await expect(ada.get_by_test_id("form-problem")).to_have_text(
+        "You are offline. Try again when you are back."
+    )
+    await expect(ada.get_by_test_id("answer-yes")).to_be_enabled()
+    await ada.get_by_test_id("answer-no").click()
 
     await ada.context.set_offline(False)
     await expect_back(ada)

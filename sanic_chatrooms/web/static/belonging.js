@@ -3,6 +3,7 @@
 import { ask, choiceGroup, openForm, radio, textField, wrongField } from "./dialogs.js";
 import { isVisible, slug } from "./format.js";
 import { kept, SIGNED_OUT } from "./kept.js";
+import { mustBeOnline } from "./reasons.js";
 import { words } from "./words.js";
 
 /** Ask for a new room and make it. `id`: of the one that an address names. Resolves with the server's answer, or undefined. */
@@ -11,13 +12,14 @@ export function createRoom(chat, id = "") {
   const { field, row } = textField(words.name, { name: "title", maxlength: 100, value: id, testid: "room-title" });
   const choice = (value, label) => radio({ name: "visibility", value, checked: value === "public" }, label);
   const choices = choiceGroup(whoEnters, [choice("public", words.everybody), choice("private", members)]);
-  const submit = () => made(chat, field.value.trim(), choices.querySelector(":checked").value, id);
+  const submit = async () => made(chat, field.value.trim(), choices.querySelector(":checked").value, id);
   return openForm(words.rooms.create, [row, choices], yes, submit, "create-dialog");
 }
 
 function made(chat, title, visibility, id) {
   // A public room gets a readable id. A private one does not, because a conflict would reveal that it exists.
   if (!isVisible(title)) return Promise.reject(wrongField("title", words.nameNeeded));
+  mustBeOnline(chat);
   const room = visibility !== "public" ? undefined : title === id ? id : slug(title);
   return chat.createRoom({ room, title, visibility }).catch((error) => {
     throw error.code === "conflict" ? wrongField("title", words.create.taken) : error;
@@ -80,5 +82,5 @@ export async function signOut(chat, end, notices) {
 /** Ask a guest for another name. */
 export function changeName(chat) {
   const { field, row } = textField(words.start.yourName, { name: "name", maxlength: 64, value: chat.user?.name, testid: "new-name", onfocus: ({ target }) => target.select() });
-  return openForm(words.rename.label, [row], words.rename.yes, () => chat.rename(field.value.trim()), "rename-dialog");
+  return openForm(words.rename.label, [row], words.rename.yes, async () => (mustBeOnline(chat), chat.rename(field.value.trim())), "rename-dialog");
 }

@@ -5,6 +5,7 @@ import { button, el } from "./dom.js";
 import { attempt, choiceGroup, closableHead, openDialog, openForm, problemLine, radio, reasonField } from "./dialogs.js";
 import { excerpt, momentOf } from "./format.js";
 import { duration } from "./language.js";
+import { mustBeOnline } from "./reasons.js";
 import { calm } from "./richtext.js";
 import { giveRole } from "./roles.js";
 import { words } from "./words.js";
@@ -44,7 +45,8 @@ export async function carryOut(chat, room, person, act) {
   const { field, row } = reasonField(said.why, { autofocus: !timed });
   const choice = (seconds, at) => radio({ name: "time", value: seconds ?? "", checked: at === 1, autofocus: at === 1 }, seconds === null ? said.forEver : duration(seconds));
   const times = timed && choiceGroup(said.howLong, TIMES.map(choice));
-  const submit = () => {
+  const submit = async () => {
+    mustBeOnline(chat);
     const seconds = Number(times && times.querySelector(":checked").value);
     const until = seconds ? Math.round(Date.now() / 1000 + seconds) : undefined;
     return chat.request(act, { room: room.id, payload: { user: person.id, until, reason: field.value.trim() || undefined } }).then(() => true);
@@ -74,7 +76,7 @@ export async function report(chat, room, item, notices) {
   const said = words.moderation;
   const { field, row } = reasonField(said.whatIsWrong, { required: true });
   const quote = el("blockquote.quote", {}, calm(words.message.said(item.sender.name, excerpt(item.text))));
-  const submit = () => chat.request("report", { room: room.id, payload: { msgId: item.id, reason: field.value.trim() } });
+  const submit = async () => (mustBeOnline(chat), chat.request("report", { room: room.id, payload: { msgId: item.id, reason: field.value.trim() } }));
   const { isDirect } = room;
   const hint = el("p.hint", {}, (isDirect ? said.readByRunners : said.readByModerators)(item.sender.name));
   const done = await openForm(said.report, [quote, row, hint], said.reportYes, submit, "report-dialog");

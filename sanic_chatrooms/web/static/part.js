@@ -1,7 +1,7 @@
 // A part of a dialog that has to be loaded.
 
 import { button, el, fill } from "./dom.js";
-import { sentence } from "./reasons.js";
+import { mustBeOnline, sentence } from "./reasons.js";
 import { words } from "./words.js";
 
 const isLost = ({ code }) => code === "lost" || code === "timeout";
@@ -12,8 +12,7 @@ export function part(chat, load, draw, props) {
   const begin = async () => {
     fill(box, el("p.hint.waiting", { role: "status" }, words.details.loading));
     try {
-      // The browser knows it seconds before the connection does.
-      if (chat.state !== "online" || globalThis.navigator?.onLine === false) throw new Error(words.reasons.offline);
+      mustBeOnline(chat);
       fill(box, draw(await load()));
     } catch (error) {
       fill(box, el("p.problem", { role: "alert" }, isLost(error) ? words.reasons.offline : sentence(error)), button(words.tryAgain, begin, { testid: "details-again" }));

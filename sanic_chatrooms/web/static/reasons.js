@@ -115,6 +115,11 @@ export function ending(code, said, error) {
   return capital(words.ends[what] ?? words.reasons[what] ?? said);
 }
 
+/** Throws where there is no connection: what waits for one would be done after somebody has given it up. The browser knows it seconds before the client. */
+export function mustBeOnline({ state }) {
+  if (state !== "online" || globalThis.navigator?.onLine === false) throw new Error(words.reasons.offline);
+}
+
 /** Whether it is closed because one has to sign in, perhaps again. */
 export function isSignedOut(code, said) {
   return ["signIn", "signInAgain", "invalidToken", "elsewhere"].includes(endOf(code, said));

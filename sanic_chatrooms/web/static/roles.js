@@ -4,6 +4,7 @@ import { ownsAlone } from "./belonging.js";
 import { choiceGroup, openForm, radio } from "./dialogs.js";
 import { el } from "./dom.js";
 import { capital } from "./language.js";
+import { mustBeOnline } from "./reasons.js";
 import { LEVELS, roleName, ROLES, rolesToGive } from "./room-words.js";
 import { words } from "./words.js";
 
@@ -23,6 +24,7 @@ export async function giveRole(chat, room, { id, name }) {
   const choice = (role) => radio({ name: "role", value: role, checked: role === first, autofocus: role === first, testid: `role-${role}` }, el("span", {}, capital(roleName(role)), el("span.note", {}, ROLES.includes(role) ? said.about[role] : said.ofApp)));
   const choices = choiceGroup(said.label, roles.map(choice), "sr-only");
   const submit = async () => {
+    mustBeOnline(chat);
     const role = choices.querySelector(":checked").value;
     if (isAdded || role !== member.role) await chat.request(isAdded ? "member.add" : "member.role", { room: room.id, payload: { user: id, role } });
     return true;

@@ -4,6 +4,7 @@ import { ask, choiceGroup, openForm, radio, textField, wrongField } from "./dial
 import { el } from "./dom.js";
 import { isVisible } from "./format.js";
 import { duration } from "./language.js";
+import { mustBeOnline } from "./reasons.js";
 import { words } from "./words.js";
 
 const PAUSES = [0, 5, 30, 60, 300, 3600]; // seconds
@@ -21,6 +22,7 @@ export function settings(chat, room, about) {
   const submit = async () => {
     const wanted = { title: title.field.value.trim(), topic: topic.field.value.trim(), slowMode: Number(pause.value), ...chosen(entry), ...chosen(past) };
     if (!isVisible(wanted.title)) throw wrongField("title", words.nameNeeded);
+    mustBeOnline(chat);
     const changes = Object.fromEntries(Object.entries(wanted).filter(([name, value]) => value !== about[name]));
     if (Object.keys(changes).length) await chat.request("room.update", { room: room.id, payload: changes });
     return true;
@@ -53,6 +55,7 @@ export function remove(chat, room) {
   const lines = said.lines.slice(0, room.archived ? 1 : 2).map((line) => el("p.hint", {}, line));
   const submit = async () => {
     if (field.value.trim() !== room.name.trim()) throw wrongField("room", said.wrongName);
+    mustBeOnline(chat);
     await chat.request("room.delete", { room: room.id });
     return "over";
   };
