@@ -21,6 +21,7 @@ from tests.support.wire import token
 __all__ = [
     "Clients",
     "Figures",
+    "at_most",
     "clients",
     "has_compiler",
     "lacking",
@@ -150,6 +151,11 @@ def lacking(count: int) -> str | None:
     except (OSError, ValueError):
         return f"a process may open {hard:,} files, and {wanted:,} are needed: as root, `ulimit -n {wanted}` before this"
     return None
+
+
+def at_most() -> int:
+    """The most connections that one process may have here."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[1] - _SPARE
 
 
 def pin(server: ServerProcess) -> None:
