@@ -1,4 +1,4 @@
-"""python -m benchmarks [fanout latency joining rooms connections idle]: all of them, about ten minutes, without an argument."""
+"""python -m benchmarks [fanout beside latency joining rooms connections idle]: all of them, about a quarter of an hour, without an argument."""
 
 import argparse
 import resource
@@ -7,13 +7,14 @@ import sys
 import time
 from pathlib import Path
 
+from .beside import beside
 from .capacity import by_connections, by_rooms, idle, joining
 from .fanout import fanout
 from .latency import latency
 from .report import Results, earlier, machine, write
 from .tools import HERE, Missing
 
-PARTS = ("fanout", "latency", "joining", "rooms", "connections", "idle")
+PARTS = ("fanout", "beside", "latency", "joining", "rooms", "connections", "idle")
 _started = time.monotonic()
 
 
@@ -24,7 +25,7 @@ def say(line: str) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="part", help=f"what to measure: {' '.join(PARTS)}")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of fanout")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of fanout and beside")
     parser.add_argument(
         "--seconds", type=float, default=2.0, help="seconds that each server is measured in a scenario"
     )
@@ -61,6 +62,8 @@ def main() -> None:
 def _measure(part: str, results: Results, given: argparse.Namespace) -> None:
     if part == "fanout":
         results.fanout = fanout(say, rounds=given.rounds, seconds=given.seconds)
+    elif part == "beside":
+        results.beside = beside(say, rounds=given.rounds, seconds=given.seconds)
     elif part == "latency":
         results.latency = latency(say)
     elif part == "joining":

@@ -57,7 +57,11 @@ class _Ready(msgspec.Struct):
 
 
 def load(
-    server: Running, dialect: Dialect, when_ready: Callable[[], None] | None = None, /, **settings: float
+    server: Running,
+    dialect: Dialect,
+    when_ready: Callable[[], None] | None = None,
+    /,
+    **settings: float | str,
 ) -> Measured:
     """One run of wsload; `settings` are its own. Raises RuntimeError with what it said when it failed."""
     given = {

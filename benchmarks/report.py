@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from .beside import BESIDE, CASES, Beside
 from .capacity import Cost, Idle, Joining
 from .fanout import SCENARIOS, Fanout, Outcome
 from .latency import Latency
@@ -39,6 +40,7 @@ class Results(msgspec.Struct):
     rounds: int
     seconds: float
     fanout: Fanout | None = None
+    beside: Beside | None = None
     latency: Latency | None = None
     joining: list[Joining] | None = None
     rooms: list[Cost] | None = None
@@ -92,6 +94,8 @@ def _page(results: Results) -> str:
     parts = [f"# Measured\n\n{_where(results)}\n\n{LIMITS}\n"]
     if results.fanout is not None:
         parts += ["## Deliveries\n", _fanout(results.fanout), "![The same as a plot](latest.svg)\n"]
+    if results.beside is not None:
+        parts += ["## Quiet rooms, arrivals, and messages that are kept\n", _beside(results.beside)]
     if results.latency is not None:
         parts += ["## A quiet room of two\n", _latency(results.latency)]
     if results.joining is not None:
@@ -147,6 +151,23 @@ def _row(outcome: Outcome, ours: float) -> list[str]:
         f"{outcome.p50_ms:.1f}",
         f"{outcome.p99_ms:.1f}",
     ]
+
+
+def _beside(found: Beside) -> str:
+    """Ours, and how many times as well as each of the others it does."""
+    others = [peer.name for peer in BESIDE if peer is not OURS]
+    head = ["", "unit", OURS.name, *(f"to {other}" for other in others)]
+    rows = []
+    for key, case in CASES.items():
+        ours = found.of(OURS.name, key)
+        ratios = [found.ratio(other, key) for other in others]
+        value = "" if ours is None else f"{ours.median:,.1f}"
+        rows.append(
+            [case.name, case.unit, value, *("" if ratio is None else f"{ratio:.2f}" for ratio in ratios)]
+        )
+    missing = dict.fromkeys(f"{one.peer}: {one.missing}" for one in found.figures if one.missing)
+    left_out = "".join(f"\nLeft out: {line}\n" for line in missing)
+    return f"{_table(head, rows)}\nAbove 1, ours does better.\n{left_out}"
 
 
 def _latency(found: Latency) -> str:

@@ -61,7 +61,7 @@ def compiled(source: Path) -> Path:
 def built(package: Path) -> Path:
     """The program that this folder makes, a package of a Go module, made again when a file of it is newer."""
     program = CACHE / "go" / package.name
-    newest = max(file.stat().st_mtime for file in (*package.glob("*.go"), package.parent / "go.mod"))
+    newest = max(file.stat().st_mtime for file in (*package.parent.rglob("*.go"), package.parent / "go.mod"))
     if not program.exists() or program.stat().st_mtime < newest:
         program.parent.mkdir(parents=True, exist_ok=True)
         draft = program.with_suffix(f".{os.getpid()}")

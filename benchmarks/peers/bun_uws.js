@@ -1,5 +1,7 @@
 // Bun, whose WebSockets are uWebSockets, doing the work that sanic_chatrooms does per message: parse, validate, look for a
 // repetition, number, keep history, encode the event once, publish, ack. bun bun_uws.js PORT
+import { createHmac, timingSafeEqual } from 'node:crypto'
+
 const HISTORY = 1000, WINDOW = 300_000
 const ROOM = /^[A-Za-z0-9_.:~-]{1,128}$/, ID = /^[!-~]{16,64}$/
 const rooms = new Map()
@@ -51,14 +53,29 @@ function remember(room, key, body, ack) {
   firsts.push(entry)
 }
 
+// Whose token the request carries, if the environment has JWT_SECRET; undefined: it is refused.
+const secret = process.env.JWT_SECRET
+function user(request) {
+  if (!secret) { const id = crypto.randomUUID(); return { id, name: `guest ${id.slice(0, 8)}` } }
+  const [head, body, signature] = (request.headers.get('authorization') ?? '').replace('Bearer ', '').split('.')
+  try {
+    const proof = createHmac('sha256', secret).update(`${head}.${body}`).digest()
+    if (!timingSafeEqual(proof, Buffer.from(signature, 'base64url'))) return undefined
+    if (JSON.parse(Buffer.from(head, 'base64url')).alg !== 'HS256') return undefined
+    const { sub, exp } = JSON.parse(Buffer.from(body, 'base64url'))
+    return typeof sub === 'string' && exp > Date.now() / 1000 ? { id: sub, name: sub } : undefined
+  } catch { return undefined }
+}
+
 const handlers = { join, message }
 
 const server = Bun.serve({
   hostname: '127.0.0.1',
   port: Number(process.argv[2]),
   fetch(request, server) {
-    const id = crypto.randomUUID()
-    if (server.upgrade(request, { data: { sender: { id, name: `guest ${id.slice(0, 8)}` }, rooms: new Set() } })) return
+    const sender = user(request)
+    if (sender === undefined) return new Response('a token is needed', { status: 401 })
+    if (server.upgrade(request, { data: { sender, rooms: new Set() } })) return
     return new Response('this address speaks WebSocket only', { status: 426 })
   },
   websocket: {

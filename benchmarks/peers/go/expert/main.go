@@ -21,6 +21,8 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
+
+	"peers/token"
 )
 
 const (
@@ -306,17 +308,26 @@ func message(m *member, c *command) {
 }
 
 func serve(c *gin.Context) {
+	id, known := token.User(c.Request)
+	if !known {
+		c.AbortWithStatus(http.StatusUnauthorized)
+		return
+	}
 	connection, err := upgrader.Upgrade(c.Writer, c.Request, nil)
 	if err != nil {
 		return
 	}
-	id := uuid.NewString()
+	name := id
+	if id == "" {
+		id = uuid.NewString()
+		name = "guest " + id[:8]
+	}
 	raw, err := connection.NetConn().(*net.TCPConn).SyscallConn()
 	if err != nil {
 		return
 	}
 	m := &member{
-		user: user{id, "guest " + id[:8]}, connection: connection, raw: raw, wake: make(chan struct{}, 1), rooms: map[string]bool{},
+		user: user{id, name}, connection: connection, raw: raw, wake: make(chan struct{}, 1), rooms: map[string]bool{},
 	}
 	go m.write()
 	defer func() {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/gorilla/websocket"
+
+	"peers/token"
 )
 
 const waiting = 256 // messages of one member that wait to be written
@@ -19,6 +21,20 @@ var upgrader = websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return
 type room struct {
 	lock    sync.RWMutex
 	members map[chan []byte]bool
+}
+
+var (
+	rooms = map[string]*room{}
+	lock  sync.Mutex // of rooms
+)
+
+func roomOf(name string) *room {
+	lock.Lock()
+	defer lock.Unlock()
+	if rooms[name] == nil {
+		rooms[name] = &room{members: map[chan []byte]bool{}}
+	}
+	return rooms[name]
 }
 
 func (room *room) add(member chan []byte) {
@@ -50,10 +66,13 @@ func write(connection *websocket.Conn, member chan []byte) {
 }
 
 func main() {
-	bench := &room{members: map[chan []byte]bool{}}
 	gin.SetMode(gin.ReleaseMode)
 	router := gin.New()
-	router.GET("/chat/ws/bench", func(c *gin.Context) {
+	router.GET("/chat/ws/:room", func(c *gin.Context) {
+		if _, known := token.User(c.Request); !known {
+			c.AbortWithStatus(http.StatusUnauthorized)
+			return
+		}
 		connection, err := upgrader.Upgrade(c.Writer, c.Request, nil)
 		if err != nil {
 			return
@@ -61,14 +80,15 @@ func main() {
 		defer connection.Close()
 		member := make(chan []byte, waiting)
 		go write(connection, member)
-		bench.add(member)
-		defer bench.remove(member)
+		room := roomOf(c.Param("room"))
+		room.add(member)
+		defer room.remove(member)
 		for {
 			_, text, err := connection.ReadMessage()
 			if err != nil {
 				return
 			}
-			bench.say(text)
+			room.say(text)
 		}
 	})
 	log.Fatal(router.Run("127.0.0.1:" + os.Args[1]))
