@@ -32,6 +32,10 @@ OF_ROOM = 500
 """… and of one room."""
 FEW = 2
 """After so few drafts in one go, the next is sent at once: its sender is the only one."""
+MANY = 8
+"""Where a turn of the event loop brings so many drafts, the next one probably brings more, and each member gets all in one write. …"""
+TURNS = 3
+"""… So many turns are waited for at most."""
 
 Results = list[Appended | ChatError]
 
@@ -119,7 +123,14 @@ class FastPath:
         if self._store.waits:
             self._loop.call_soon(self._loop.call_soon, self._send)
         else:
-            self._loop.call_soon(self._send)
+            self._loop.call_soon(self._gather, 0, TURNS)
+
+    def _gather(self, before: int, turns: int) -> None:
+        assert self._loop is not None
+        if turns and before + MANY <= len(self.waiting) < UNDER_WAY:
+            self._loop.call_soon(self._gather, len(self.waiting), turns - 1)
+        else:
+            self._send()
 
     def _send(self) -> None:
         self._scheduled = (

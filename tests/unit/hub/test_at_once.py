@@ -14,6 +14,7 @@ import pytest
 from sanic_chatrooms.brokers.memory import MemoryBroker
 from sanic_chatrooms.errors import ChatError
 from sanic_chatrooms.hub.fanout import FEW
+from sanic_chatrooms.hub.fast_path import MANY, TURNS
 from sanic_chatrooms.hub.hub import Hub
 from sanic_chatrooms.hub.journal import Journal
 from sanic_chatrooms.models import Appended, Draft, Fact, Room
@@ -180,6 +181,31 @@ async def test_where_many_hear_it_a_message_waits_for_the_others_of_its_turn(sta
     assert stage.results == {}
     await stage.until_answered(3)
     assert others[0].writes == writes + 1
+
+
+@pytest.mark.usefixtures("always_quiet")
+@pytest.mark.parametrize(
+    ("spoke", "batches"),
+    [
+        ([MANY, MANY, 1, 1], [2 * MANY + 1, 1]),  # a turn that brings few is the last
+        ([MANY - 1, MANY], [MANY - 1, MANY]),
+        ([MANY] * (TURNS + 2), [MANY * (TURNS + 1), MANY]),  # nobody waits for longer, however many come
+    ],
+)
+async def test_where_many_speak_those_of_the_next_turns_share_the_batch(
+    stage: Stage, spoke: list[int], batches: list[int]
+) -> None:
+    ada, *_ = [await stage.enter("r") for _ in range(FEW + 1)]
+    await asyncio.sleep(0)
+
+    for turn, count in enumerate(spoke):
+        for number in range(count):
+            stage.say(ada, f"{turn}-{number}")
+        await asyncio.sleep(0)
+    await stage.until_answered(sum(spoke))
+
+    assert stage.meter.values(APPEND_BATCH) == batches
+    assert list(stage.results) == [f"{turn}-{n}" for turn, count in enumerate(spoke) for n in range(count)]
 
 
 @pytest.mark.usefixtures("always_quiet")
