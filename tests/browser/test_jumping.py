@@ -90,6 +90,13 @@ async def test_the_browser_leads_back_from_a_message_to_where_one_was(
     await expect(row(page, 356)).to_be_in_viewport()
     await expect(row(page, 80)).to_have_count(0)
 
+    await page.goto("/")  # an address that names no room shows the first one
+    await expect(row(page, 400)).to_be_in_viewport()
+    await page.evaluate("location.hash = '#/general/at/80'")
+    await expect(row(page, 80)).to_be_in_viewport()
+    await page.evaluate("history.back()")
+    await expect(row(page, 400)).to_be_in_viewport()
+
 
 async def test_a_link_to_a_reply_opens_its_thread(served: ServedApp, new_page: Pages) -> None:
     await served.open()

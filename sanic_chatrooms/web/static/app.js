@@ -253,7 +253,8 @@ export class App {
   // The browser's way back from a message that was jumped to leads to where one was. In the same room, the address does not change by that.
   #goBack() {
     const { before, room } = this;
-    if (!before || before.room !== room || location.hash !== addressOf(room.id)) return;
+    // Without a room in the address, the first one is shown.
+    if (!before || before.room !== room || ![addressOf(room.id), addressOf(""), ""].includes(location.hash)) return;
     this.before = null;
     this.book.paging.newest(room);
     this.#show(room, before.place);
