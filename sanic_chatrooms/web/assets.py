@@ -1,7 +1,7 @@
 """The files that a browser gets: the client, and the ready page with what it needs. A fixed list, read once.
 
-The page's scripts and style sheets are served without comments and needless spaces; in debug mode as they are. The client is always
-served as it is, because apps check it with `integrity` and copy it.
+The page's scripts and style sheets are served without comments and needless spaces, and most of its modules as two files; in debug mode
+they are served as they are. The client is always served as it is, because apps check it with `integrity` and copy it.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import functools
 import hashlib
 import mimetypes
 import re
+import threading
 from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
@@ -20,6 +21,7 @@ from sanic.response import HTTPResponse
 
 from sanic_chatrooms.web.bundle import bundle
 from sanic_chatrooms.web.compact import compact_script, compact_style
+from sanic_chatrooms.web.joined import FIRST, joined_modules
 from sanic_chatrooms.web.scoped import scoped_bundle
 
 __all__ = [
@@ -89,8 +91,10 @@ class Assets:
                 files[name] = bundle(folder / name).encode()
         if COMPONENT in files:
             files[COMPONENT] = component(folder).encode()
+        self._folder = folder
         self._files = {name: _asset(name, body) for name, body in files.items()}
         self._compact: dict[str, _Asset] = {}
+        self._joining = threading.Lock()
         self._pages: dict[tuple[bool, str | None], _Asset] = {}
 
     async def answer(
@@ -112,25 +116,33 @@ class Assets:
             self._pages[guests, sign_in] = _asset(PAGE, body.encode())
         return _answered(request, self._pages[guests, sign_in], PAGE_HEADERS)
 
-    # Made at the first request, since no start should wait for it, and in a thread, since the component takes 0.1 s.
+    # Made at the first request, since no start should wait for it, and in a thread, since the largest takes 0.2 s.
     async def _compacted(self, name: str) -> _Asset:
         compact = COMPACT.get(Path(name).suffix)
         if compact is None or name in CLIENTS:
             return self._files[name]
         if name not in self._compact:
-            self._compact[name] = await asyncio.to_thread(_smaller, compact, name, self._files[name].body)
+            self._compact[name] = await asyncio.to_thread(self._smaller, compact, name)
         return self._compact[name]
 
+    def _smaller(self, compact: Callable[[str], str], name: str) -> _Asset:
+        with self._joining:
+            text = self._joined.get(name)
+        return _asset(name, compact(text or self._files[name].body.decode()).encode())
 
-@functools.cache  # once for all instances of a process, as what follows
+    @functools.cached_property
+    def _joined(self) -> dict[str, str]:
+        return joined_modules(self._folder, (*CLIENTS, COMPONENT), self._text) if FIRST in self._files else {}
+
+    # As it was when the app started: the files of another version may be there by now.
+    def _text(self, path: Path) -> str:
+        return self._files[path.relative_to(self._folder.resolve()).as_posix()].body.decode()
+
+
+@functools.cache  # once for all instances of a process
 def package_assets() -> Assets:
     """The files of the package."""
     return Assets()
-
-
-@functools.cache
-def _smaller(compact: Callable[[str], str], name: str, body: bytes) -> _Asset:
-    return _asset(name, compact(body.decode()).encode())
 
 
 @functools.cache

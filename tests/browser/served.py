@@ -9,10 +9,8 @@ from sanic import Sanic
 
 from example_app.server import STATIC, add_headers, index
 from sanic_chatrooms import ChatRooms, Happening, User
-from tests.browser.joined_page import joined_assets, static_folder
 from tests.support.fixtures import Live
 from tests.support.server import LiveServer
-from tests.support.thorough import THOROUGH
 
 __all__ = ["ServedApp"]
 
@@ -26,8 +24,6 @@ class ServedApp:
         self.chat = ChatRooms(**{**usual, **settings})
         self._live = live
         self._server: LiveServer | None = None
-        self.joined = not THOROUGH
-        """Are the page's modules one file? A test that is about the files says no before `open`."""
         self._left = asyncio.Event()
         self.chat.on("disconnect")(self._note_left)
         app.blueprint(self.chat.bp)
@@ -42,15 +38,10 @@ class ServedApp:
     async def open(self, *rooms: str) -> None:
         """Serve, with these rooms; on the port of before, if it was served before."""
         if self._server is None:
-            self._add_files()
+            self.app.static("/static", STATIC)
         self._server = await self._live(port=self._server.port if self._server else 0)
         for room in ("general", *rooms):
             await self.chat.create_room(room, title=room.capitalize())
-
-    def _add_files(self) -> None:
-        self.app.static("/static", static_folder() if self.joined else STATIC)
-        if self.joined:
-            self.chat.bp.ctx.assets = joined_assets()
 
     async def stop(self) -> None:
         """Stop as a deployment does: everybody gets 1012. What is in memory is lost."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -51,21 +52,24 @@ async def test_the_first_view_is_german_for_a_german_browser_and_loads_no_other_
     assert await problems(page, touch=False) == []
 
 
-@pytest.mark.parametrize("path", ["/chat/", "/"])
-async def test_words_are_asked_for_before_the_modules_that_need_them(
-    served: ServedApp, new_page: Pages, path: str
+@pytest.mark.parametrize(("path", "files"), [("/chat/", 1), ("/", 2)])
+async def test_words_are_asked_for_beside_the_modules_that_need_them(
+    served: ServedApp, new_page: Pages, path: str, files: int
 ) -> None:
-    served.joined = False
     await served.open()
     page = await new_page(locale="de-DE")
-    order: list[str] = []
-    page.on("request", lambda request: order.append(request.url.partition(served.url)[2]))
+    asked, all_asked = asked_for(page), asyncio.Event()
+
+    async def held(route: Route) -> None:
+        await all_asked.wait()
+        await route.continue_()
+
+    page.on("request", lambda _: all_asked.set() if len(asked) == files else None)
+    await page.route(re.compile(r"/(chat-)?app\.js$"), held)
     await page.goto(path)
     await expect(page.get_by_test_id("sign-in")).to_be_visible()
 
-    words = [one for one in order if "/words/" in one]
-    assert len(words) == len(set(words)) == (1 if path == "/chat/" else 2)
-    assert max(map(order.index, words)) < order.index("/chat/static/chat-app.js")
+    assert len(asked) == len(set(asked)) == files
 
 
 async def test_what_is_written_refused_dated_and_counted_is_german(

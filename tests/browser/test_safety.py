@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from sanic_chatrooms.web.assets import CLIENT_HTTP, COMPACT, FOLDER
+from sanic_chatrooms.web.assets import CLIENT_HTTP, CLIENTS, COMPACT, COMPONENT, FOLDER, component
 from sanic_chatrooms.web.bundle import bundle
 from sanic_chatrooms.web.compact import compact_style
+from sanic_chatrooms.web.joined import joined_modules
 from tests.browser.acts import enter, entered, lines, say
 from tests.browser.conftest import Pages
-from tests.browser.joined_page import JOINED
 from tests.browser.served import ServedApp
 from tests.support.process import ROOT, free_port, start_command
 
@@ -32,6 +32,13 @@ CLIENT = "client.js"
 LINKED = re.compile(r'<(?:link rel="stylesheet" href|script(?: type="module")? src)="static/([\w.-]+)"')
 IMPORTED = re.compile(r'^import .* from "\.{1,2}/([\w-]+\.js)";', re.MULTILINE)
 LATER = re.compile(r'\bimport\("\./([\w-]+\.js)"\)|"([\w-]+\.css)"')
+EXPORTED = re.compile(r"^export (?:async )?(?:class|function\*?|const) (\w+)", re.MULTILINE)
+JOINED = joined_modules(FOLDER, (*CLIENTS, COMPONENT))
+
+
+def text_of(name: str) -> str:
+    """What a browser gets, with comments and spaces."""
+    return JOINED.get(name) or (FOLDER / name).read_text()
 
 
 def reached(*patterns: re.Pattern[str]) -> set[str]:
@@ -41,7 +48,7 @@ def reached(*patterns: re.Pattern[str]) -> set[str]:
         name = left.pop()
         if name not in found:
             found.add(name)
-            text = (FOLDER / name).read_text()
+            text = text_of(name)
             left += ["".join(groups) for pattern in patterns for groups in pattern.findall(text)]
     return found - {"page.html", CLIENT}
 
@@ -54,7 +61,7 @@ def delivered(name: str) -> int:
 WORDS = {"words/en.js"}  # of the one language that a browser loads
 FIRST = reached(IMPORTED) | WORDS
 WHOLE = reached(IMPORTED, LATER) | WORDS
-SOURCES = {name: (FOLDER / name).read_text() for name in WHOLE}
+SOURCES = {name: text_of(name) for name in WHOLE}
 
 on_one_loop = pytest.mark.asyncio(loop_scope="session")
 
@@ -73,29 +80,57 @@ def test_pages_have_nothing_inline_and_nothing_from_elsewhere(path: Path) -> Non
 
 def test_what_a_browser_gets_of_the_interface_is_small() -> None:
     assert {"app.js", "moderating.js", "details.js", "emoji-picker.js", "messages.css"} < WHOLE
-    assert sum(map(delivered, WHOLE)) <= 290 * KB
+    assert sum(map(delivered, WHOLE)) <= 283 * KB
     assert len(bundle(FOLDER / CLIENT).encode()) <= 56 * KB
     assert len(bundle(FOLDER / CLIENT_HTTP).encode()) <= 14 * KB  # where no socket gets through
 
 
 def test_what_the_first_view_needs_is_smaller() -> None:
-    assert {"page.js", "sign-in.js", "controls.css"} < FIRST
+    assert {"page.js", "chat-app.js", "controls.css"} < FIRST
     assert "app.js" not in FIRST
     assert sum(map(delivered, FIRST)) <= 60 * KB
 
 
+def test_most_modules_come_in_two_files() -> None:
+    assert {name for name in FIRST if name.endswith(".js")} == {"look.js", "page.js", "chat-app.js", *WORDS}
+    assert len(WHOLE) < 40 < len(list(FOLDER.glob("*.js")))
+
+
 @on_one_loop
-async def test_every_module_of_the_page_can_be_loaded(served: ServedApp, new_page: Pages) -> None:
+async def test_every_module_of_the_page_can_be_loaded_alone(served: ServedApp, new_page: Pages) -> None:
     await served.open()
     page = await new_page()
     await page.goto("/chat/")
-    names = sorted(name for name in WHOLE if name.endswith(".js") and name not in {"page.js", "look.js"})
+    exported = {
+        path.name: sorted(EXPORTED.findall(path.read_text()))
+        for path in FOLDER.glob("*.js")
+        if path.name not in {*CLIENTS, COMPONENT, "page.js", "look.js"}
+    }
 
     loaded = await page.evaluate(
-        "(names) => Promise.all(names.map((name) => import(`/chat/static/${name}`).then((it) => Object.keys(it).length)))",
-        names,
+        """async (names) => {
+            const load = async (name) => [name, Object.keys(await import(`/chat/static/${name}`)).sort()];
+            return Object.fromEntries(await Promise.all(names.map(load)));
+        }""",
+        list(exported),
     )
-    assert 0 not in loaded
+    # Two of them export also what other modules export from there.
+    assert {name: [one for one in its if one in exported[name]] for name, its in loaded.items()} == exported
+    assert [name for name, its in loaded.items() if its != exported[name]] == ["app.js", "chat-app.js"]
+
+
+@on_one_loop
+async def test_no_module_exports_what_browsers_have_by_that_name(new_page: Pages) -> None:
+    """In the joined files, others would get it in place of what they mean."""
+    page = await new_page(base_url="about:blank")
+    joined = [JOINED["chat-app.js"], JOINED["app.js"], JOINED["admin/admin.js"], component()]
+    names = re.findall(r"^(?:export )?const \{ (.+) \} = \(\(\) => \{$", "".join(joined), re.MULTILINE)
+    assert len(names) > 100
+
+    assert (
+        await page.evaluate("(names) => names.filter((name) => name in window)", ", ".join(names).split(", "))
+        == []
+    )
 
 
 @on_one_loop
@@ -125,7 +160,7 @@ class Rest:
         await page.route(re.compile(r"/static/[\w-]+\.(js|css)$"), self._let)
 
     async def _let(self, route: Route) -> None:
-        if route.request.url.rpartition("/")[2] not in (*FIRST, JOINED):
+        if route.request.url.rpartition("/")[2] not in FIRST:
             await self.released.wait()
             if self.lost:
                 await route.abort()
@@ -137,7 +172,6 @@ class Rest:
 async def test_the_first_view_is_painted_before_the_rest_of_the_page_is_there(
     served: ServedApp, new_page: Pages
 ) -> None:
-    served.joined = False
     await served.open()
     page, rest = await new_page(), Rest()
     await rest.follow(page)
@@ -156,7 +190,6 @@ async def test_the_first_view_is_painted_before_the_rest_of_the_page_is_there(
 
 @on_one_loop
 async def test_who_returns_sees_that_the_page_loads(served: ServedApp, new_page: Pages) -> None:
-    served.joined = False
     await served.open()
     page, rest = await new_page(), Rest()
     await enter(page, "Ada", path="/chat/")
@@ -175,7 +208,6 @@ async def test_who_returns_sees_that_the_page_loads(served: ServedApp, new_page:
 
 @on_one_loop
 async def test_a_page_that_is_not_complete_says_so(served: ServedApp, new_page: Pages) -> None:
-    served.joined = False
     await served.open()
     newcomer, returning, rest = await new_page(), await new_page(), Rest()
     await enter(returning, "Bob", path="/chat/")

@@ -32,7 +32,6 @@ async def test_every_component_is_drawn_in_both_schemes(
     served: ServedApp, new_page: Pages, size: str, scheme: Literal["light", "dark"]
 ) -> None:
     served.app.state.mode = Mode.DEBUG
-    served.joined = False  # it is shown by modules of its own, which use those of the page
     await served.open()
     page = await new_page(**SIZES[size], color_scheme=scheme)
     await page.goto("/chat/style")

@@ -7,7 +7,7 @@ import test from "node:test";
 import { roundUp } from "../../../sanic_chatrooms/web/static/admin/charts.js";
 import { between, longTime, meanOf, numberOf, quantile, rateOf, shortTime, stateOf } from "../../../sanic_chatrooms/web/static/admin/figures.js";
 import { words } from "../../../sanic_chatrooms/web/static/admin/operator-words.js";
-import { History } from "../../../sanic_chatrooms/web/static/admin/history.js";
+import { FigureHistory } from "../../../sanic_chatrooms/web/static/admin/history.js";
 
 const BUCKETS = [0.001, 0.01, 0.1];
 
@@ -49,7 +49,7 @@ test("a quantile is between the bounds of its bucket", () => {
 });
 
 test("charts sum the workers that are heard, and leave gaps where nobody answers", () => {
-  const history = new History();
+  const history = new FigureHistory();
   history.add(told(100, { worker: "a", connections: 2, messages: 0 }, { worker: "b", connections: 3, messages: 0 }));
   history.add(told(102, { worker: "a", connections: 2, messages: 20 }, { worker: "b", connections: 3, messages: 4 }));
   assert.deepEqual(history.points("connections"), [[100, 5], [102, 5]]);

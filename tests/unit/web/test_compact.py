@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sanic_chatrooms.web.assets import COMPONENT, FOLDER, component
+from sanic_chatrooms.web.assets import CLIENTS, COMPONENT, FOLDER, component
 from sanic_chatrooms.web.compact import compact_script, compact_style
+from sanic_chatrooms.web.joined import joined_modules
 from tests.support.process import ROOT
 
 NODE = shutil.which("node")
@@ -63,6 +64,7 @@ def test_a_template_without_end_is_refused() -> None:
 @pytest.mark.skipif(NODE is None, reason="there is no node on PATH")
 def test_every_module_of_the_page_means_the_same_without_comments_and_spaces(tmp_path: Path) -> None:
     texts = {path.name: path.read_text() for path in FOLDER.rglob("*.js")} | {COMPONENT: component()}
+    texts |= {f"joined {name}": text for name, text in joined_modules(FOLDER, (*CLIENTS, COMPONENT)).items()}
     given = {name: (text, compact_script(text)) for name, text in texts.items()}
     # The comparison itself notices what is different, and what is no module.
     given |= {"other": ("a(b);", "a(c);"), "broken": ("a(b);", "a(;")}

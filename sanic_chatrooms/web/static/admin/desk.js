@@ -4,7 +4,7 @@ import { button, el, fill } from "../../static/dom.js";
 import { confirmAct } from "./acts.js";
 import { audit, explain, reports } from "./decisions.js";
 import { OLD } from "./figures.js";
-import { History } from "./history.js";
+import { FigureHistory } from "./history.js";
 import { words } from "./operator-words.js";
 import { overview } from "./overview.js";
 import { people, person } from "./person-parts.js";
@@ -25,7 +25,7 @@ export class Desk {
 
   constructor(me, { ask, act, refused, signOut }) {
     this.me = me;
-    this.history = new History();
+    this.history = new FigureHistory();
     this.asks = ask;
     this.acts = act;
     this.refused = refused;

@@ -5,7 +5,7 @@ import { between, meanOf, OLD, quantile, rateOf, sumOf } from "./figures.js";
 
 const RATES = ["messages", "deliveries", "refusals"];
 
-export class History {
+export class FigureHistory {
   #samples = [];
   #ahead = 0; // seconds that the server's clock is ahead of ours
   now = null; // the newest overview
