@@ -34,8 +34,9 @@ class Overload:
 
     async def go_on(self) -> None:
         """One look; repeat it."""
-        due = self._clock() + STEP
-        await asyncio.sleep(STEP)
+        step = LONG if self.limit is None else STEP
+        due = self._clock() + step
+        await asyncio.sleep(step)
         self.note(due, self._clock())
 
     def note(self, due: float, now: float) -> None:
