@@ -182,6 +182,7 @@ async def test_who_leaves_a_room_has_it_in_the_list_no_more(served: ServedApp, n
     await page.get_by_test_id("leave").click()
     await expect(page.get_by_test_id("leave-dialog")).to_contain_text("only if somebody invites you")
     await expect(page.get_by_test_id("leave-dialog")).to_contain_text("Nobody else owns this room")
+    await expect(page.get_by_test_id("answer-no")).to_have_css("outline-style", "solid")  # what Enter does
     await page.get_by_test_id("answer-yes").click()
 
     await expect(page.get_by_test_id("room-name")).to_have_text("General")
