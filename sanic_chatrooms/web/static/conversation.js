@@ -99,9 +99,11 @@ export class Conversation {
 
   // Groups have guessed heights until they are painted. What is seen beside this row would push it away then.
   #measure(node) {
+    const own = node.parentElement;
+    own.style.contentVisibility = "visible";
     for (const next of ["previousElementSibling", "nextElementSibling"]) {
-      let room = this.log.clientHeight;
-      for (let group = node.parentElement; group && room > 0; group = group[next]) {
+      let room = this.log.clientHeight; // besides its own group, at whose edge it may be
+      for (let group = own[next]; group && room > 0; group = group[next]) {
         group.style.contentVisibility = "visible";
         room -= group.offsetHeight;
       }
