@@ -8,7 +8,7 @@
 #   make check   format, lint, types   make format                   repairs the first two
 #   make npm     the npm package in build/npm: the client and <chat-room>, with their types
 #   make docs    the documentation as a site in site/: open site/index.html, no server needed
-#   make bench   our server beside others, ten minutes      make bench ARGS="fanout --rounds 5"   parts of it
+#   make bench   our server beside others, half an hour      make bench ARGS="fanout --rounds 5"   parts of it
 #   make lock    pins what is new in pyproject.toml                  make lock UPGRADE=1    the newest of all
 #   make venv    the environment only  make clean                    removes all that these made
 

@@ -1,4 +1,4 @@
-"""python -m benchmarks [fanout beside latency joining rooms connections idle]: all of them, about a quarter of an hour, without an argument."""
+"""python -m benchmarks [fanout beside latency joining rooms connections idle]: all of them, about half an hour, without an argument."""
 
 import argparse
 import resource
