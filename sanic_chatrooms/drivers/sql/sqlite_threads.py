@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import threading
+from collections import deque
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple, Protocol, TypeVar
+from queue import SimpleQueue
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import Connection
 
@@ -31,25 +32,49 @@ class _Job(NamedTuple):
     work: Callable[[Connection], Any]
 
 
-class _First:
-    """Stands in the queue for a job that is in the other one."""
+_Done: TypeAlias = "tuple[ThreadConnection | None, Any, BaseException | None]"
+"""The connection, and what came of a job: a result or a problem."""
+_Own: TypeAlias = "SimpleQueue[_Job | None]"
+"""Brings one thread its next job, or None: it ends."""
 
 
-_FIRST = _First()
+class _Jobs:
+    """What is to be done, and who waits for it.
+
+    A job goes to whoever became idle last: what it has read is still in its connection's memory, and the other threads may rest.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._first: deque[_Job | None] = deque()
+        self._later: deque[_Job | None] = deque()
+        self._idle: list[_Own] = []
+
+    def put(self, job: _Job | None, *, first: bool = False) -> None:
+        """One more, `first` before all that wait and are not."""
+        with self._lock:
+            if self._idle:
+                self._idle.pop().put(job)
+            else:
+                (self._first if first else self._later).append(job)
+
+    def ask(self, own: _Own) -> None:
+        """Bring the next one, now or when there is one."""
+        with self._lock:
+            if waiting := self._first or self._later:
+                own.put(waiting.popleft())
+            else:
+                self._idle.append(own)
 
 
 class Threads:
-    """So many threads with one queue: one hop there and one back per job, which costs half of what an executor takes.
-
-    What is to be done first has a queue of its own, which is looked into before each job of the other.
-    """
+    """So many threads with one queue: one hop there and one back per job, which costs half of what an executor takes."""
 
     def __init__(self, name: str, count: int, open: Callable[[], ThreadConnection]) -> None:
         self._name = name
         self._count = count
         self._open = open
-        self._jobs: SimpleQueue[_Job | _First | None] = SimpleQueue()
-        self._first: SimpleQueue[_Job] = SimpleQueue()
+        self._jobs = _Jobs()
         self._running: list[asyncio.Future[None]] = []
 
     def start(self) -> None:
@@ -60,7 +85,7 @@ class Threads:
             # Daemons: one that hangs in a lock of the system must not keep the process from ending.
             threading.Thread(
                 target=self._live,
-                args=(self._jobs, self._first, ended),
+                args=(self._jobs, ended),
                 name=f"{self._name}-{n}",
                 daemon=True,
             ).start()
@@ -71,7 +96,7 @@ class Threads:
         running, self._running = self._running, []
         for _ in running:
             self._jobs.put(None)
-        self._jobs, self._first = SimpleQueue(), SimpleQueue()
+        self._jobs = _Jobs()
         if running:
             await asyncio.wait(running, timeout=within)
 
@@ -83,64 +108,37 @@ class Threads:
         if not self._running:
             raise Unavailable
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        job = _Job(answer, work)
-        if first:
-            self._first.put(job)
-        self._jobs.put(_FIRST if first else job)
+        self._jobs.put(_Job(answer, work), first=first)
         try:
             async with asyncio.timeout(within):
                 return await answer
         except TimeoutError:
             raise Unavailable from None
 
-    def _live(
-        self,
-        jobs: "SimpleQueue[_Job | _First | None]",
-        first: SimpleQueue[_Job],
-        ended: "asyncio.Future[None]",
-    ) -> None:
+    def _live(self, jobs: _Jobs, ended: "asyncio.Future[None]") -> None:
         connection: ThreadConnection | None = None
+        own: _Own = SimpleQueue()
+        jobs.ask(own)
         try:
-            while (job := jobs.get()) is not None:
-                connection = self._do_all(first, connection)
-                if isinstance(job, _Job):
-                    connection = self._do(job, connection)
-                del job  # or it would be kept until the next one comes
+            while (job := own.get()) is not None:
+                connection, result, problem = self._do(job, connection)
+                jobs.ask(own)  # before the answer, so that who asks next finds this thread idle
+                _tell(job.answer, result, problem)
+                del job, result, problem  # or they would be kept until the next one comes
             if connection is not None:
                 connection.close()
         finally:
             _tell(ended, None, None)
 
-    def _do_all(
-        self, first: SimpleQueue[_Job], connection: ThreadConnection | None
-    ) -> ThreadConnection | None:
-        while True:
-            try:
-                job = first.get_nowait()
-            except Empty:
-                return connection
-            connection = self._do(job, connection)
-
-    def _do(self, job: _Job, connection: ThreadConnection | None) -> ThreadConnection | None:
-        """Answer the job, whatever happens; a connection that cannot be opened is opened for the next one."""
+    def _do(self, job: _Job, connection: ThreadConnection | None) -> _Done:
+        """Do the job, whatever happens; a connection that cannot be opened is opened for the next one."""
         if job.answer.cancelled():
-            return connection
+            return connection, None, None
         try:
             connection = connection or self._open()
+            return connection, connection.run(job.work), None
         except BaseException as problem:  # noqa: BLE001 - it is raised again where somebody waits
-            _tell(job.answer, None, problem)
-        else:
-            _run(job, connection)
-        return connection
-
-
-def _run(job: _Job, connection: ThreadConnection) -> None:
-    try:
-        result = connection.run(job.work)
-    except BaseException as problem:  # noqa: BLE001 - it is raised again where somebody waits
-        _tell(job.answer, None, problem)
-    else:
-        _tell(job.answer, result, None)
+            return connection, None, problem
 
 
 def _tell(answer: "asyncio.Future[Any]", result: Any, problem: BaseException | None) -> None:

@@ -53,6 +53,19 @@ async def test_each_thread_has_a_connection_of_its_own_from_its_making_to_its_en
     assert all(connection.closed for connection in ThreadConnection.made)
 
 
+async def test_one_job_after_the_other_is_done_by_the_same_thread() -> None:
+    threads = Threads("test", 3, ThreadConnection)
+    threads.start()
+    both = threading.Barrier(2, timeout=30)
+    await asyncio.gather(*(threads.run(lambda _: both.wait(), 30) for _ in range(2)))
+
+    used = {await threads.run(lambda _: threading.get_ident(), 30) for _ in range(50)}
+    await threads.stop(30)
+
+    assert len(used) == 1
+    assert len(ThreadConnection.made) == 2, "the third thread was never needed"
+
+
 async def test_what_work_raises_is_raised_where_somebody_waits_and_the_thread_goes_on() -> None:
     threads = Threads("test", 1, ThreadConnection)
     threads.start()
