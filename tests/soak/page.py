@@ -4,7 +4,7 @@
 within a second on a processor four times as slow. A key is painted in 50 ms while 500 messages a minute come.
 
 Each round is another visitor, with nothing in the browser's cache. The clock is judged: run it on a machine that does
-nothing else. `drawing` opens rooms of many more kinds of texts, without a server.
+nothing else. Between the rounds, as many plain lines are scrolled: what comes late there is the machine's. `drawing` opens rooms of many more kinds of texts, without a server.
 """
 
 from __future__ import annotations
@@ -39,6 +39,15 @@ FEW = 20
 MISSED, PAINT, OPEN, KEY = 5.0, 1000.0, 200.0, 50.0
 """Percent of the frames that may come late; the rest in milliseconds."""
 HERE = Path(__file__).parent
+PLAIN = """<!doctype html>
+<style>
+  body { margin: 0; font: 15px sans-serif; }
+  main { height: 660px; overflow: hidden auto; background: #fff; }
+  p { max-width: 800px; margin: 0 auto; padding: 10px 16px; }
+</style>
+<main data-testid="log"><div data-testid="beginning"></div>%s</main>
+"""
+"""The frame of a conversation, with lines that take a browser nothing."""
 
 
 async def soak(scale: float, progress: Progress) -> Verdict:
@@ -51,11 +60,11 @@ async def soak(scale: float, progress: Progress) -> Verdict:
         async with async_playwright() as playwright:
             browser = await launch(playwright, NAMES)
             pressed = max(5, round(KEYS * min(1.0, scale * ROUNDS)))
-            visit = Visit(server, browser, await _guest(server, browser), pressed, verdict)
+            visit = Visit(server, browser, await _guest(server, browser), many, pressed, verdict)
             for number in range(rounds):
-                for at, measure in enumerate((first_paint, opening, scrolling, keys)):
+                for at, measure in enumerate((first_paint, opening, scrolling, plain, keys)):
                     progress(
-                        (number + at / 4) / rounds, f"round {number + 1} of {rounds}: {measure.__name__}"
+                        (number + at / 5) / rounds, f"round {number + 1} of {rounds}: {measure.__name__}"
                     )
                     await measure(visit, found)
             await browser.close()
@@ -96,9 +105,16 @@ class Visit:
     """Opens pages of one guest, each in a browser that has never been there but knows the guest's name."""
 
     def __init__(
-        self, server: ServerProcess, browser: Browser, state: StorageState, keys: int, verdict: Verdict
+        self,
+        server: ServerProcess,
+        browser: Browser,
+        state: StorageState,
+        many: int,
+        keys: int,
+        verdict: Verdict,
     ) -> None:
         self.server = server
+        self.many = many
         self.keys = keys
         self._browser = browser
         self._state = state
@@ -166,17 +182,37 @@ async def scrolling(visit: Visit, found: Found) -> None:
         ("down", -1, "gauge.isAtEnd()"),
         ("up again", 1, "gauge.isAtTop()"),
     ):
-        await page.evaluate("gauge.beginFrames()")
-        while not await page.evaluate(until):
-            await browser.send("Input.synthesizeScrollGesture", _wheel(direction))
-        frames: dict[str, Any] = await page.evaluate("gauge.endFrames()")
-        late = [each for each in frames["intervals"] if each > FRAME]
-        found.add(f"scroll {way}: late frames", [100 * len(late) / len(frames["intervals"])], MISSED, "%")
+        frames = await _scroll(page, browser, direction, until)
+        found.add(f"scroll {way}: late frames", [_late(frames)], MISSED, "%")
         found.add(f"scroll {way}: worst frame", [max(frames["intervals"])])
         found.add(f"scroll {way}: frames over 50 ms", [len(frames["blocked"])], None, "of them")
         # Where the frames come in time, the wheel moves what is read by SPEED / 60; what moves it further is a jump.
         found.add(f"scroll {way}: furthest in a frame", [max(frames["moved"])], None, "px")
     await context.close()
+
+
+async def plain(visit: Visit, found: Found) -> None:
+    """As many lines as there are messages, up: how many frames are late where the page has nothing to do."""
+    context, page, browser = await visit.page()
+    lines = "".join(f"<p data-testid=message>line {number}</p>" for number in range(visit.many))
+    await page.set_content(PLAIN % lines)
+    await page.get_by_test_id("log").evaluate("(log) => (log.scrollTop = log.scrollHeight)")
+    frames = await _scroll(page, browser, 1, "gauge.isAtTop()")
+    found.add("scroll plain lines: late frames", [_late(frames)], None, "%")
+    await context.close()
+
+
+async def _scroll(page: Page, browser: CDPSession, direction: int, until: str) -> dict[str, list[float]]:
+    await page.evaluate("gauge.beginFrames()")
+    while not await page.evaluate(until):
+        await browser.send("Input.synthesizeScrollGesture", _wheel(direction))
+    frames: dict[str, list[float]] = await page.evaluate("gauge.endFrames()")
+    return frames
+
+
+def _late(frames: dict[str, list[float]]) -> float:
+    """Percent of the frames."""
+    return 100 * sum(each > FRAME for each in frames["intervals"]) / len(frames["intervals"])
 
 
 def _wheel(direction: int) -> dict[str, Any]:
