@@ -134,3 +134,12 @@ function endOf(id, ids) {
   while (end < id.length && ids.some((other) => other !== id && other.endsWith(id.slice(-end)))) end++;
   return id.slice(-end);
 }
+
+/** Mark rooms whose name another one of them, or one of these people, has. */
+export function tellApart(rooms, people = []) {
+  if (!rooms.length) return;
+  const idOf = ({ id, partner }) => partner?.id ?? id;
+  const named = new Map([...people, ...rooms.map((room) => ({ id: idOf(room), name: room.name }))].map((one) => [one.id, one]));
+  const marks = toldApart(named.values());
+  for (const room of rooms) room.mark = marks.get(idOf(room));
+}

@@ -1,7 +1,7 @@
 // All rooms of this page, updated from the client's events.
 
 import { Edits } from "./edits.js";
-import { byName, toldApart } from "./format.js";
+import { byName, tellApart, toldApart } from "./format.js";
 import { join } from "./joining.js";
 import { Names, SOURCES } from "./names.js";
 import { Paging } from "./paging.js";
@@ -63,8 +63,8 @@ export class RoomBook {
   /** The rooms to choose from, by name, with archived rooms and then direct ones last. */
   listed() {
     const rooms = [...this.rooms.values()].filter((room) => !room.isDraft && (room.listed || room.isDirect || room.status === "ready"));
-    this.#tellApart(rooms.filter(({ isDirect }) => !isDirect));
-    this.#tellApart([...this.rooms.values()].filter(({ isDirect }) => isDirect), this.names.all());
+    tellApart(rooms.filter(({ isDirect }) => !isDirect));
+    tellApart([...this.rooms.values()].filter(({ isDirect }) => isDirect), this.names.all());
     return rooms.sort((a, b) => a.isDirect - b.isDirect || a.archived - b.archived || byName(a, b));
   }
 
@@ -75,15 +75,6 @@ export class RoomBook {
     const marks = toldApart(people);
     const strange = people.filter(({ id }) => id !== this.chat.user.id && !known.has(id));
     return strange.map(({ id, name }) => ({ id: `@${id}`, name, mark: marks.get(id), visibility: "direct" }));
-  }
-
-  // From each other, and from these people.
-  #tellApart(rooms, people = []) {
-    if (!rooms.length) return;
-    const idOf = ({ id, partner }) => partner?.id ?? id;
-    const named = new Map([...people, ...rooms.map((room) => ({ id: idOf(room), name: room.name }))].map((one) => [one.id, one]));
-    const marks = toldApart(named.values());
-    for (const room of rooms) room.mark = marks.get(idOf(room));
   }
 
   /** What the user wants to hear of in a room: all, mentions or none. */
