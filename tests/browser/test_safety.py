@@ -207,6 +207,37 @@ async def test_who_returns_sees_that_the_page_loads(served: ServedApp, new_page:
 
 
 @on_one_loop
+async def test_the_rest_runs_when_the_first_view_is_painted_and_also_where_nothing_is(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    page = await new_page()
+    await page.add_init_script(
+        """{
+            const later = window.setTimeout;
+            window.requestAnimationFrame = (act) => (window.paint = act, 1);
+            window.setTimeout = (act, wait, ...more) => (wait === 500 ? ((window.late = act), 1) : later(act, wait, ...more));
+        }"""
+    )
+    asked = asyncio.Event()
+    page.on("console", lambda message: asked.set() if message.text == "the rest" else None)
+
+    async def told(route: Route) -> None:
+        response = await route.fetch()
+        await route.fulfill(response=response, body=f'{await response.text()}\nconsole.log("the rest");')
+
+    await page.route("**/static/app.js", told)
+    for begin in ("paint", "late"):
+        asked.clear()
+        await page.goto("/chat/")
+        await expect(page.get_by_test_id("sign-in")).to_be_visible()
+        await page.wait_for_function("() => window.paint && window.late")
+        assert not asked.is_set()
+        await page.evaluate(f"window.{begin}()")
+        await asked.wait()
+
+
+@on_one_loop
 async def test_a_page_that_is_not_complete_says_so(served: ServedApp, new_page: Pages) -> None:
     await served.open()
     newcomer, returning, rest = await new_page(), await new_page(), Rest()

@@ -10,6 +10,7 @@ import { speechless } from "./states.js";
 import { speak, words } from "./words.js";
 
 const STYLES = ["tokens.css", "controls.css", "chat.css", "messages.css", "beside.css"];
+const LATEST = 500; // ms
 const ELSEWHERE = "signed out elsewhere"; // its words: reasons.js
 
 /**
@@ -65,12 +66,20 @@ async function startSpeaking() {
 
 async function loadRest(speaking) {
   try {
-    const [app] = await Promise.all([import("./app.js"), ...addStyles()]);
+    const [app] = await Promise.all([speaking.then(painted, () => {}).then(() => import("./app.js")), ...addStyles()]);
     return app;
   } catch {
     await speaking;
     throw new Error(words.start.notLoaded);
   }
+}
+
+// What is shown first is painted before the rest takes the processor. In the background nothing is painted.
+function painted() {
+  return new Promise((done) => {
+    requestAnimationFrame(() => setTimeout(done));
+    setTimeout(done, LATEST);
+  });
 }
 
 // In this order, and before the app's own style sheets, which may change what these say. A page has those of the first view itself.
