@@ -11,9 +11,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from sanic_chatrooms.drivers.sql.prepared import Prepared
 from sanic_chatrooms.errors import ChatError, ConfigError, RoomNotFound, Unavailable
 from sanic_chatrooms.models import Appended, Draft, Room
 from sanic_chatrooms.stores.base import Bounds
@@ -85,6 +86,8 @@ async def test_connections_that_are_cut_cost_one_retry_and_double_nothing(
             await side.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sanic_chatrooms'"
             )
+            if n % 2:
+                assert set(await store.unread("u", ["r"])) == {"r"}, "so is a prepared one"
             assert (await store.heads(["r"]))["r"].seq == n - 1, "a read is simply done again"
 
             (answer,) = await append_until_known(store, [draft()])
@@ -141,7 +144,11 @@ async def test_a_killed_server_has_all_that_was_acknowledged_under_the_same_epoc
 
 async def test_reads_that_take_all_connections_end_in_time_and_delay_no_append(postgres_url: str) -> None:
     async with with_rooms(postgres_url, bounds=Bounds(timeout=2.0)) as store:
-        sleepers = [store._database.read(lambda c: c.execute(text("SELECT pg_sleep(9)"))) for _ in range(9)]
+        nap = Prepared(select(func.pg_sleep(9)))
+        sleepers: list[Any] = [
+            store._database.read(lambda c: c.execute(text("SELECT pg_sleep(9)"))) for _ in range(6)
+        ]
+        sleepers += [store._database.read(lambda c: nap.rows(c, {})) for _ in range(3)]
         reading = asyncio.gather(*sleepers, return_exceptions=True)
         await asyncio.sleep(0)
 

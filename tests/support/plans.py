@@ -7,9 +7,11 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from sqlalchemy import Engine, event
 
+from sanic_chatrooms.drivers.sql.prepared import Prepared
 from sanic_chatrooms.stores.sql.store import SQLStore
 
 __all__ = ["plan", "statements", "stop_indexing"]
@@ -22,15 +24,21 @@ async def stop_indexing(store: SQLStore) -> None:
 
 @contextlib.contextmanager
 def statements() -> Iterator[list[tuple[str, Any]]]:
-    """What SQLAlchemy executes meanwhile, anywhere: text and parameters."""
+    """What SQLAlchemy and prepared statements execute meanwhile, anywhere: text and parameters."""
     seen: list[tuple[str, Any]] = []
+    ask = Prepared._ask
+
+    def asked(self: Prepared, connection: Any, values: tuple[Any, ...]) -> Any:
+        seen.append((self._text, values))
+        return ask(self, connection, values)
 
     def executed(conn: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
         seen.append((statement, parameters))
 
     event.listen(Engine, "before_cursor_execute", executed)
     try:
-        yield seen
+        with patch.object(Prepared, "_ask", asked):
+            yield seen
     finally:
         event.remove(Engine, "before_cursor_execute", executed)
 

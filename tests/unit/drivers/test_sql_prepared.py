@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, Text, bindparam, create_engine, select
+from sqlalchemy.exc import DBAPIError
 
 from sanic_chatrooms.drivers.sql.prepared import Prepared
 from tests.support.plans import statements
@@ -24,6 +25,12 @@ def test_a_statement_gets_its_parameters_each_time() -> None:
 
     assert found == [["n4"], ["n2", "n4"]]
     assert len({text for text, _ in seen}) == 1
+
+
+def test_errors_are_those_of_sqlalchemy_which_drops_what_is_broken() -> None:
+    missing = Prepared(select(Table("missing", MetaData(), Column("id", Integer)).c.id))
+    with create_engine("sqlite://").connect() as connection, pytest.raises(DBAPIError, match="no such table"):
+        missing.rows(connection, {})
 
 
 def test_a_parameter_of_varying_length_is_refused() -> None:
