@@ -32,6 +32,28 @@ HURRIED = 2
 """Long commands that start in a turn, of all users together who have used up a quarter of a burst."""
 
 
+class _Line:
+    """Commands that wait for a turn, in their order: those who were woken when their turn was over, those behind them, and at last those of
+    connections that have started one in this turn."""
+
+    def __init__(self) -> None:
+        self.late: list[asyncio.Future[None]] = []
+        self.waiting: deque[asyncio.Future[None]] = deque()
+        self.again: list[asyncio.Future[None]] = []
+
+    def wake(self, few: int) -> None:
+        """Wake so many of those who still wait."""
+        waiting = self.waiting
+        waiting.extendleft(reversed(self.late))
+        waiting.extend(self.again)
+        self.late, self.again = [], []
+        while few and waiting:
+            turn = waiting.popleft()
+            if not turn.done():  # else its connection is closed
+                turn.set_result(None)
+                few -= 1
+
+
 class Backlog:
     """One per worker."""
 
@@ -47,16 +69,14 @@ class Backlog:
         self._limit = limit
         self._clock = clock
         self._began: float | None = None
+        """When the first command of this turn has started; None: none has."""
+        self._scheduled = False
+        """There will be another turn."""
         self._started: set[Session] = set()
         """Connections that have started a command in this turn."""
-        self._late: list[asyncio.Future[None]] = []
-        """Commands that were woken when their turn was over: first in line, …"""
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        """… those behind them …"""
-        self._again: list[asyncio.Future[None]] = []
-        """… and at last those of connections that have started one in this turn."""
-        self._hurried: deque[asyncio.Future[None]] = deque()
-        """Those of users in a hurry, in their order."""
+        self._calm = _Line()
+        self._hurried = _Line()
+        """Those of users in a hurry."""
         self._behind: dict[Session, int] = {}
         self.total = 0
         """Unread bytes of all connections that are not signed in."""
@@ -72,48 +92,45 @@ class Backlog:
         self.note(session)
         while session.connection.owing() and not session.closed:
             await session.connection.drained()
-        new = True
-        if session.limits.in_a_hurry():
-            await self._a_turn(self._hurried)
-            new = False
-        while (new and self._waiting) or self._turn_is_spent(session):
+        line = self._hurried if session.limits.in_a_hurry() else self._calm
+        woken = line is self._hurried or bool(line.waiting)
+        if woken:
+            await self._a_turn(line.waiting)
+        while self._turn_is_spent(session):
             if session in self._started:
-                await self._a_turn(self._again)
+                await self._a_turn(line.again)
             else:
-                await self._a_turn(self._waiting if new else self._late)
-            new = False
+                await self._a_turn(line.late if woken else line.waiting)
+            woken = True
         self._started.add(session)
 
     async def _a_turn(self, waiting: "list[asyncio.Future[None]] | deque[asyncio.Future[None]]") -> None:
-        if self._began is None:
-            self._begin()
+        self._schedule()
         turn = asyncio.get_running_loop().create_future()
         waiting.append(turn)
         await turn
 
     def _turn_is_spent(self, session: Session) -> bool:
-        began = self._begin() if self._began is None else self._began
-        return session in self._started or self._clock() - began > TURN
+        self._schedule()
+        if session in self._started:
+            return True
+        if self._began is None:  # not when it was woken: what others do until it runs is not its turn
+            self._began = self._clock()
+        return self._clock() - self._began > TURN
 
-    def _begin(self) -> float:
-        self._began = self._clock()
-        asyncio.get_running_loop().call_soon(self._next_turn)
-        return self._began
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._next_turn)
 
     def _next_turn(self) -> None:
-        self._began = None
+        self._scheduled, self._began = False, None
         few = len(self._started) + 1  # more have hardly room in a turn, and waking a crowd in vain costs much
         self._started.clear()
-        self._waiting.extendleft(reversed(self._late))
-        self._waiting.extend(self._again)
-        self._late, self._again = [], []
-        woken = [self._waiting.popleft() for _ in range(min(few, len(self._waiting)))]
-        hurried = [self._hurried.popleft() for _ in range(min(HURRIED, len(self._hurried)))]
-        for turn in (*woken, *hurried):
-            if not turn.done():
-                turn.set_result(None)
-        if self._hurried or self._waiting:  # behind those who were woken
-            self._begin()
+        self._calm.wake(few)
+        self._hurried.wake(HURRIED)
+        if self._calm.waiting or self._hurried.waiting:  # behind those who were woken
+            self._schedule()
 
     # ---- those who have not signed in ----
 

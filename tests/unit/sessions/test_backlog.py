@@ -288,6 +288,68 @@ async def test_a_crowd_starts_in_its_order_and_few_are_woken_in_vain() -> None:
         assert looks < 4 * len(crowd)
 
 
+async def test_however_busy_the_worker_is_one_starts_in_each_turn() -> None:
+    now = 0.0
+    async with running_core(guests=True) as chat:
+        crowd = [(await chat_client(chat, ADA)).session for _ in range(20)]
+        backlog = Backlog(chat.hub.fanout, clock=lambda: now)
+
+        async def begin(session: Session) -> None:
+            nonlocal now
+            await backlog.admit(session)
+            now += TURN * 1.5
+
+        tasks = [asyncio.ensure_future(begin(session)) for session in crowd]
+        for _ in range(3 * len(crowd)):
+            await asyncio.sleep(0)
+            now += TURN * 1.5  # of other work
+        assert all(task.done() for task in tasks)
+        await asyncio.gather(*tasks)
+
+
+async def test_who_is_gone_takes_nobodys_turn() -> None:
+    now, turn = 0.0, 0
+    async with running_core(guests=True) as chat:
+        crowd = [(await chat_client(chat, ADA)).session for _ in range(40)]
+        backlog = Backlog(chat.hub.fanout, clock=lambda: now)
+
+        async def begin(session: Session) -> None:
+            nonlocal now
+            await backlog.admit(session)
+            now += 2 * TURN
+
+        tasks = [asyncio.ensure_future(begin(session)) for session in crowd]
+        await asyncio.sleep(0)
+        for task in tasks[:-1]:
+            task.cancel()
+        while not tasks[-1].done():
+            await asyncio.sleep(0)
+            turn += 1
+        assert turn < 10
+
+
+async def test_users_in_a_hurry_do_not_overtake_the_others() -> None:
+    now = 0.0
+    async with running_core(guests=True, rate_limits=True, rate_read="1/h burst 10") as chat:
+        hurried = [(await chat_client(chat, User(f"h{n}", "Ada"))).session for n in range(8)]
+        calm = [(await chat_client(chat, User(f"c{n}", "Bob"))).session for n in range(4)]
+        for session in hurried:
+            assert session.limits.take(Kind.READ, 6) == 0.0
+        backlog = Backlog(chat.hub.fanout, clock=lambda: now)
+        began: list[Session] = []
+
+        async def begin(session: Session, times: int) -> None:
+            nonlocal now
+            for _ in range(times):
+                await backlog.admit(session)
+                now += TURN * 1.5
+                began.append(session)
+
+        tasks = [asyncio.ensure_future(begin(session, 5)) for session in hurried]
+        await asyncio.gather(*tasks, *[begin(session, 1) for session in calm])
+        assert max(map(began.index, calm)) < 3 * len(calm)
+
+
 async def test_of_all_users_in_a_hurry_two_commands_start_in_a_turn_and_others_do_not_wait_for_them() -> None:
     async with running_core(guests=True, rate_limits=True, rate_read="1/h burst 10") as chat:
         hurried = [(await chat_client(chat, User(f"h{n}", "Ada"))).session for n in range(6)]
