@@ -47,7 +47,9 @@ class MemoryBroker(Broker):
     scope: ClassVar[Scope] = Scope.PROCESS
 
     def __init__(self, bus: MemoryBus | None = None) -> None:
-        self.alone = bus is None
+        self.alone = (
+            bus is None and type(self).publish is MemoryBroker.publish
+        )  # else it passes it on elsewhere
         self._bus = MemoryBus() if bus is None else bus
         self._instance = ""
         self._deliver: Deliver | None = None

@@ -59,6 +59,20 @@ async def look(pages: Pages, page: Page, state: str, found: list[str], *, touch:
         await pages.screenshot(page, f"{state}-{scheme}")
 
 
+async def test_the_details_stay_closed_where_what_was_opened_from_them_closes_on_the_way_back(
+    served: ServedApp, new_page: Pages
+) -> None:
+    ada, _ = await owner_and_member(served, new_page)
+    await open_details(ada)
+    await ada.get_by_test_id("details-change").click()
+    await expect(ada.get_by_role("dialog")).to_have_count(1)
+    await expect(details(ada)).to_have_count(0)
+    await ada.go_back()
+    await expect(ada.get_by_test_id("room-name")).not_to_have_text("Secret")
+    await ada.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    await expect(ada.get_by_role("dialog")).to_have_count(0)
+
+
 async def test_an_owner_reads_what_the_room_is_changes_it_archives_it_and_deletes_it(
     served: ServedApp, new_page: Pages
 ) -> None:

@@ -42,7 +42,7 @@ export async function answerInvitation(book, { id, title }, answer, notices) {
 
 /** Whether the user owns a room, and nobody else does. False where that cannot be seen: it takes a page of members. */
 export async function ownsAlone(chat, room) {
-  if (room.role !== "owner") return false;
+  if (room.role !== "owner" || chat.state !== "online") return false;
   const { members, cursor } = await chat.members(room.id, { limit: 200 }).catch(() => ({ members: [], cursor: "unknown" }));
   return !cursor && !members.some(({ id, role }) => role === "owner" && id !== chat.user.id);
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import pytest
 
@@ -24,6 +25,14 @@ def _envelope(room: str = "r", seq: int = 1) -> Envelope:
 
 def test_reaches_no_further_than_its_process() -> None:
     assert MemoryBroker.scope is Scope.PROCESS
+
+
+def test_one_that_passes_on_what_is_published_is_not_alone() -> None:
+    class Mirroring(MemoryBroker):
+        async def publish(self, envelopes: Sequence[Envelope]) -> None:
+            await super().publish(envelopes)
+
+    assert (MemoryBroker().alone, Mirroring().alone, MemoryBroker(MemoryBus()).alone) == (True, False, False)
 
 
 async def test_has_delivered_when_publish_returns_and_in_order() -> None:
