@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from sanic_chatrooms import MemoryBroker, MemoryPresence, MemoryStore, User
+from sanic_chatrooms.brokers.memory import MemoryBus
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.backends import Backends
 from sanic_chatrooms.models import EVERYONE, Envelope
@@ -71,7 +72,7 @@ class Store(MemoryStore, Outbox):
 
 @pytest.fixture
 async def chat() -> AsyncIterator[Chat]:
-    backends = Backends(Store(), MemoryBroker(), MemoryPresence())
+    backends = Backends(Store(), MemoryBroker(MemoryBus()), MemoryPresence())
     async with running_core(backends=backends, guests=True, auto_create=True, position_check=5.0) as chat:
         yield chat
 

@@ -300,10 +300,11 @@ export class Conversation {
     const row = this.drawn.find((one) => one.item && below.has(nodeOf(one).parentElement) && isBelow(nodeOf(one)));
     if (!row) return null;
     const { key } = row;
-    const { top, bottom } = nodeOf(row).getBoundingClientRect();
-    // At its end: the name at its top disappears when an older message of its author arrives. But one that is being
-    // written changes at its end.
-    return row.item.streaming ? { key, edge: "top", at: top } : { key, edge: "bottom", at: bottom };
+    const node = nodeOf(row);
+    const { top, bottom } = node.getBoundingClientRect();
+    // At its end: the name at its top disappears when an older message of its author arrives. But one that was being
+    // written when it was drawn changes at its end.
+    return node.classList.contains("streaming") ? { key, edge: "top", at: top } : { key, edge: "bottom", at: bottom };
   }
 
   get #edge() {
