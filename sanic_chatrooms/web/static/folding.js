@@ -8,7 +8,10 @@ import { words } from "./words.js";
 export const LINES = 20;
 const SPARE = 5;
 const NARROW = 40; // letters in a line of a phone
-const BEGINNING = new RegExp(`^(?:[^\\n]{160}|[^\\n]*\\n){0,${LINES + SPARE}}`, "u"); // whole lines, or as many letters as have room in one
+// What is shown of a folded message at first: whole lines, or as many letters as have room in one. Of very thin letters it is a little less.
+const beginning = (letters) => new RegExp(`^(?:[^\\n]{${letters}}|[^\\n]*\\n){0,${LINES + 2}}`, "u");
+const WIDE_BEGINNING = beginning(120);
+const NARROW_BEGINNING = beginning(60);
 const IDLE = { timeout: 500 }; // ms
 
 const narrow = media("(max-width: 719.98px)");
@@ -57,7 +60,7 @@ export function foldable(item, text, context) {
 
 // What is not shown of a folded text is laid out when the rest of the page is painted. It takes the browser most of the time.
 function divide(text) {
-  let left = BEGINNING.exec(`${text.textContent}\n`)[0].length;
+  let left = (narrow.matches ? NARROW_BEGINNING : WIDE_BEGINNING).exec(`${text.textContent}\n`)[0].length;
   const within = (box) => {
     for (const node of box.childNodes) {
       const { length } = node.textContent;
