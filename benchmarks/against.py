@@ -20,6 +20,7 @@ import msgspec
 from tests.support.postgres import PostgresServer, new_database
 from tests.support.valkey import running as running_valkey
 
+from .beside import quiet_room
 from .capacity import JOIN_BUSY, ROOM_OF, SAY_BUSY
 from .fanout import SCENARIOS
 from .latency import PACE_US
@@ -34,8 +35,6 @@ LEAST = 0.97
 PARTS = ("fanout", "quiet", "latency", "joining", "sqlite", "postgres", "valkey")
 QUIET = {"a quiet room of two": (2, 50), "a room of 100": (100, 20)}
 """Members, all of whom speak now and then, and how many messages a second that makes."""
-LEAST_QUIET = 100
-"""Messages that one figure is made of, at least."""
 CONNECTIONS = 2_000
 """That come in, and are idle then."""
 SENDERS = 100
@@ -110,15 +109,7 @@ def _quiet(tree: Path, seconds: float) -> Figures:
     found = {}
     with _peer(tree).start() as server:
         for name, (members, rate) in QUIET.items():
-            run = load(
-                server,
-                OURS.dialect,
-                connections=members,
-                senders=members,
-                pace=members * 1_000_000 // rate,
-                seconds=max(seconds, LEAST_QUIET / rate),
-                pad=OURS.pad,
-            )
+            run = quiet_room(server, OURS, members, rate, seconds)
             found[f"{name}, {rate}/s, CPU µs"] = run.cpu_us / run.sent
     return found
 

@@ -18,11 +18,12 @@ from tests.support.valkey import running as running_valkey
 
 from .capacity import JOIN_BUSY, ROOM_OF, SAY_BUSY
 from .load import Dialect, load
+from .load import Measured as Run
 from .peers import ACK, BUN, CENTRIFUGO, GIN, GIN_EXPERT, ID, OURS, TEXT, Peer
 from .server import Running
 from .tools import Missing
 
-__all__ = ["BESIDE", "CASES", "Beside", "Case", "Figure", "beside"]
+__all__ = ["BESIDE", "CASES", "Beside", "Case", "Figure", "beside", "quiet_room"]
 
 SECRET = "a secret of the benchmark, which signs nothing else"
 QUIET = {"quiet": (2, 50), "small": (100, 20)}
@@ -162,16 +163,21 @@ def _asking_for_tokens(peer: Peer, **more: str) -> Peer:
 
 def _quiet(peer: Peer, server: Running, seconds: float) -> Measured:
     for case, (members, rate) in QUIET.items():
-        run = load(
-            server,
-            peer.dialect,
-            connections=members,
-            senders=members,
-            pace=members * 1_000_000 // rate,
-            seconds=max(seconds, LEAST / rate),
-            pad=peer.pad,
-        )
+        run = quiet_room(server, peer, members, rate, seconds)
         yield case, run.cpu_us / (run.sent if case == "quiet" else run.deliveries)
+
+
+def quiet_room(server: Running, peer: Peer, members: int, rate: int, seconds: float) -> Run:
+    """All `members` of a room say `rate` messages a second together, no more."""
+    return load(
+        server,
+        peer.dialect,
+        connections=members,
+        senders=members,
+        pace=members * 1_000_000 // rate,
+        seconds=max(seconds, LEAST / rate),
+        pad=peer.pad,
+    )
 
 
 def _arrivals(peer: Peer, server: Running, count: int) -> Measured:
