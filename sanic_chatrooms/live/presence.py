@@ -346,15 +346,17 @@ class Occupancy:
         held = self._hub.room(room)
         return INTERVAL if held is None else max(INTERVAL, held.size / DELIVERIES)
 
-    def _emit(self, room: str) -> None:
+    def _emit(self, room: str) -> int:
         change = self._changes.pop(room, None)
-        if change is None or self._hub.room(room) is None:
-            return
+        held = self._hub.room(room)
+        if change is None or held is None:
+            return 0
         if isinstance(change, int):
             event = events.Presence(change)
         else:
             event = events.Presence(change.online, change.joined, change.left, change.renamed or None)
         self._hub.tell(room, event)
+        return held.size
 
 
 def _parts(diff: _Diff, online: int) -> Iterator[_Diff]:
