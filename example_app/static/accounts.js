@@ -174,7 +174,8 @@ async function signUp(account) {
   if (await openForm(words.accounts.create, fields, words.accounts.createYes, create, "sign-up-dialog")) location.reload();
 }
 
-async function signIn(account) {
+/** Ask for the name and the password, and load the page anew. */
+export async function signIn(account) {
   const name = nameField();
   const password = passwordField("current-password");
   const logIn = (code) => account.logIn(name.field.value.trim(), password.field.value, code).then(() => "in");

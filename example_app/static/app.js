@@ -1,7 +1,7 @@
 // The example's own part: the shared interface, accounts beside guests, files with messages, notifications, and a menu that asks the server for a push to this window.
 
 import { startChat } from "/chat/static/chat-app.js";
-import { Account, entries, otherWays } from "./accounts.js";
+import { Account, entries, otherWays, signIn } from "./accounts.js";
 import { Notifications } from "./notifications.js";
 import { Uploads } from "./uploads.js";
 import { learned, words } from "./words.js";
@@ -21,7 +21,7 @@ const started = startChat(document.getElementById("chat"), {
   entry: otherWays(account),
   files,
   own: (signOut) => [...(account.user ? notifications.entries() : []), ...entries(account, (end) => signOut(() => leave(end)))],
-  ...(account.user && { rename: false, find: (letters) => account.people(letters), signOut: () => leave(() => account.logOut()), client: { token: () => account.token(over) } }),
+  ...(account.user && { rename: false, signIn: () => signIn(account), find: (letters) => account.people(letters), signOut: () => leave(() => account.logOut()), client: { token: () => account.token(over) } }),
 });
 started.then((chat) => {
   files.begin(chat);

@@ -29,6 +29,11 @@ async def test_the_last_message_is_edited_by_keyboard_alone(new_page: Pages) -> 
     await expect(field).to_have_count(0)
 
     await composer.press("ArrowUp")
+    hint = ada.locator(".rewriting-actions .note")
+    await field.fill(" ")
+    await expect(hint).to_have_text("Empty. To take a message away, delete it")
+    await field.fill("secon")
+    await expect(hint).to_have_text("Enter saves, Esc cancels")
     await field.press("ArrowLeft")  # inside of a text the arrows move the cursor, not the focus
     await field.fill("second")
     await field.press("Enter")

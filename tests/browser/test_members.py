@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -157,9 +158,16 @@ async def test_of_many_invitations_two_are_shown_until_one_asks_for_the_others(
     served: ServedApp, new_page: Pages
 ) -> None:
     await served.open()
-    page = await new_page()
+    page, *others = [await new_page() for _ in range(3)]
     await enter(page, "Ada")
-    for number in range(4):
+    for number, other in enumerate(others):  # two people of one name
+        await enter(other, "Max")
+        await create_private(other, f"Max {number}")
+        await invite(other, "Ada")
+    notes = page.get_by_test_id("invitation").locator(".note")
+    await expect(notes).to_have_text([re.compile(r"^Max \S{6} invited you$")] * 2)
+    assert len(set(await notes.all_text_contents())) == 2
+    for number in range(2):
         await served.chat.create_room(f"r{number}", visibility="private")
         await served.chat.invite(f"r{number}", served.user("Ada"))
 

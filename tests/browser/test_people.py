@@ -159,6 +159,7 @@ async def test_of_two_people_with_one_name_it_is_clear_to_whom_one_writes(
 
     await people.first.click()
     await expect(ada.get_by_test_id("room-mark")).to_have_text(first)
+    await expect(ada.get_by_test_id("room-about")).to_have_text("Here now")  # before the first message, too
     await ada.keyboard.press("Control+k")
     await ada.get_by_test_id("switcher-field").fill("@max")
     options = ada.get_by_test_id("switcher-option").filter(has_text="Max")

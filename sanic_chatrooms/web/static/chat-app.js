@@ -17,7 +17,7 @@ const ELSEWHERE = "signed out elsewhere"; // its words: reasons.js
  * Resolves with the client when the chat is shown. Options: `title`, else "Chat"; `firstRoom`: the room to open if the address names none; `people`: false hides that pane at first; `guests`: false asks for no name;
  * `topic`: first value of a field that `update {field: "topic"}` changes; `menu`: {label, entries: (chat) => [[label,
  * function, testid]]}, a menu of the app; `client`: options of the client, such as `token`; `rename`: false if people cannot change their names;
- * `signIn`: the address of the app's page to sign in at; `entry`: an element below the form for a guest's name, in place of a link there; `own`: (signOut) => [[label, function, testid]], entries of the menu "You"; `signOut`: an async
+ * `signIn`: the address of the app's page to sign in at, or a function that opens a form for it; `entry`: an element below the form for a guest's name, in place of a link there; `own`: (signOut) => [[label, function, testid]], entries of the menu "You"; `signOut`: an async
  * function that ends the app's own session before "Sign out" leaves; `files`: {ready, tray(room, changed), listen(pane, tray)}, for
  * files with messages, as in the example; `find`: (letters) => a promise of [{id, name}], people of the app whom one may invite or write to. `own` gets a function that leaves alike, after another such function.
  */

@@ -13,6 +13,7 @@ import { words } from "./words.js";
 const HOUR = 3600;
 const TIMES = [HOUR / 6, HOUR, 24 * HOUR, 7 * 24 * HOUR, null];
 const PAGE = 100;
+const MOST = 2000; // bans or mutes of a room
 
 // Their words: words.moderation.
 const ACTS = { "member.mute": "mute", "member.kick": "kick", "member.ban": "ban" };
@@ -22,8 +23,19 @@ const ACTS = { "member.mute": "mute", "member.kick": "kick", "member.ban": "ban"
 /** The mute of a person in the room: {until}. Undefined: there is none, or the server does not say. */
 export async function muteOf(chat, room, { id }) {
   if (chat.state !== "online" || !["restrictions", "member.mute"].every((act) => room.may.has(act))) return undefined;
-  const { restrictions } = await chat.request("restrictions", { room: room.id, payload: { kind: "mute", limit: PAGE } }).catch(() => ({ restrictions: [] }));
-  return restrictions.find(({ user }) => user.id === id);
+  const isTheirs = ({ user }) => user.id === id;
+  return (await restricted(chat, room, "mute", isTheirs).catch(() => [])).find(isTheirs);
+}
+
+// Bans or mutes of the room, page by page, up to the one that is wanted.
+async function restricted(chat, room, kind, isWanted = () => false) {
+  const lines = [];
+  for (let cursor; ; ) {
+    const page = await chat.request("restrictions", { room: room.id, payload: { kind, cursor, limit: PAGE } });
+    lines.push(...page.restrictions);
+    cursor = page.cursor;
+    if (!cursor || lines.length >= MOST || page.restrictions.some(isWanted)) return lines;
+  }
 }
 
 /** What the user may do about others in the room: [act, words, look] triples. `mute`: see muteOf. */
@@ -56,8 +68,7 @@ export async function carryOut(chat, room, person, act) {
 
 /** Who is banned or muted in the room, with a way to end it. */
 export async function restrictions(chat, room) {
-  const asked = ["ban", "mute"].map((kind) => chat.request("restrictions", { room: room.id, payload: { kind, limit: PAGE } }));
-  const [banned, muted] = (await Promise.all(asked)).map((page) => page.restrictions);
+  const [banned, muted] = await Promise.all(["ban", "mute"].map((kind) => restricted(chat, room, kind)));
   const said = words.moderation;
   const lines = [...banned.map((one) => ({ ...one, what: said.banned, end: said.unban, act: "member.unban" })), ...muted.map((one) => ({ ...one, what: said.muted, end: said.unmute, act: "member.unmute" }))];
   return openList(said.restrictions(room.name), lines, said.noRestrictions, (line, problem) => restrictionLine(chat, room, line, problem), "restrictions-dialog");

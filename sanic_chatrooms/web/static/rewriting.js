@@ -22,14 +22,16 @@ export function rewriting(item, { maxText, people, onFormat, onSave, onLeave }) 
   };
   const fit = () => {
     yes.disabled = !writing.fit();
+    hint.textContent = yes.disabled && !writing.tooLong ? words.message.empty : words.message.saves;
   };
   const writing = new Writing({ "aria-label": words.message.edit, enterkeyhint: "done", testid: "edit-field", oninput: fit, onfocus: fit }, { onKey: (event) => completion.key(event) || marksWith(event, onFormat), onEnter: save, onEscape: leave });
   const completion = new Completion(writing.field, people, `mentions-${item.key}`);
   const yes = button(words.save, save, { class: "primary", testid: "edit-save" });
+  const hint = el("span.note", { role: "status" });
   const no = button(words.cancel, () => onLeave(item), { testid: "edit-cancel" });
   writing.maxText = maxText() ?? writing.maxText;
   writing.text = was;
   return el("div.rewriting", {},
     el("div.composer-box", {}, completion.element, writing.field),
-    el("div.rewriting-actions", {}, yes, no, writing.limit, el("span.note", {}, words.message.saves)));
+    el("div.rewriting-actions", {}, yes, no, writing.limit, hint));
 }

@@ -3,6 +3,7 @@
 import { addressOf } from "./address.js";
 import { avatar, lineName } from "./avatar.js";
 import { button, el, fill, icon, iconButton } from "./dom.js";
+import { toldApart } from "./format.js";
 import { KeyedList, walkable } from "./keyed.js";
 import { loud, named, written } from "./unread.js";
 import { words } from "./words.js";
@@ -27,7 +28,7 @@ export class RoomsPane {
     scroll.addEventListener("click", ({ target }) => target.closest("[aria-current]") && onAgain());
     const search = iconButton("compass", words.rooms.switch, { onclick: onSwitch, testid: "open-switcher" });
     this.element = el("nav.rooms-pane", { "aria-label": words.rooms.label }, el("div.pane-head", {}, el("p.pane-title.grow.cut", {}, title), search, bell), banner, scroll, footer);
-    this.invited = new KeyedList(invited, (row) => invitationCard(row.invitation, onAnswer));
+    this.invited = new KeyedList(invited, (row) => invitationCard(row, onAnswer));
     this.rooms = new KeyedList(rooms, roomLine);
     this.directs = new KeyedList(directs, roomLine);
   }
@@ -50,7 +51,11 @@ export class RoomsPane {
   #invite(invitations) {
     this.invitations = invitations;
     const shown = invitations.slice(0, this.most ?? INVITATIONS);
-    this.invited.set(shown.map((invitation) => ({ key: invitation.id, sign: `${invitation.title}|${invitation.by?.name}`, invitation })));
+    const marks = toldApart(new Map(invitations.filter(({ by }) => by).map(({ by }) => [by.id, by])).values());
+    this.invited.set(shown.map((invitation) => {
+      const { id, title, by } = invitation;
+      return { key: id, sign: `${title}|${by?.name}|${marks.get(by?.id)}`, invitation, mark: marks.get(by?.id) };
+    }));
     this.invitedHead.hidden = !invitations.length;
     this.moreInvited.hidden = shown.length === invitations.length;
     this.moreInvited.textContent = words.rooms.moreInvitations(invitations.length - shown.length);
@@ -87,13 +92,13 @@ function roomLine({ room, current }) {
     counts(room));
 }
 
-function invitationCard(invitation, onAnswer) {
+function invitationCard({ invitation, mark }, onAnswer) {
   const { id, title, by } = invitation;
   const name = title || id;
   const answer = (what) => onAnswer(invitation, what);
   return el("div.invitation", { role: "group", "aria-label": words.rooms.invitationTo(name), testid: "invitation", "data-invited": id },
     el("p.author", { dir: "auto" }, name),
-    el("p.note.cut", {}, by ? words.rooms.by(el("bdi", {}, by.name)) : words.rooms.invited),
+    el("p.note.cut", {}, by ? words.rooms.by([el("bdi", {}, by.name), mark && el("span.mark", {}, ` ${mark}`)]) : words.rooms.invited),
     el("div.invitation-actions", {},
       button(words.rooms.accept, () => answer("accept"), { class: "primary", testid: "accept" }), button(words.rooms.decline, () => answer("decline"), { testid: "decline" })));
 }

@@ -33,7 +33,7 @@ export function showEnd(element, why, signedOut, { entry, guests, signIn: addres
   if (banned) return showPanel(element, why, null, button(start.connectAgain, reload), leave);
   const hasWay = guests !== false || entry; // this page has a way in
   if (!signedOut || !(hasWay || address)) return showPanel(element, start.disconnected, why, button(start.connectAgain, reload, { class: "primary" }));
-  showPanel(element, start.signedOut, why, hasWay ? button(start.signIn, reload, { class: "primary" }) : otherWay(address, "primary"));
+  showPanel(element, start.signedOut, why, hasWay && typeof address !== "function" ? button(start.signIn, reload, { class: "primary" }) : otherWay(address, "primary"));
 }
 
 const JUST = 60_000; // ms
@@ -50,7 +50,7 @@ function signIn(title, enter, below) {
 }
 
 const reload = () => location.reload();
-const otherWay = (address, style = "") => button(words.start.signIn, () => location.assign(address), { class: style, testid: "sign-in-there" });
+const otherWay = (way, style = "") => button(words.start.signIn, () => (typeof way === "function" ? way() : location.assign(way)), { class: style, testid: "sign-in-there" });
 
 function showPanel(element, heading, text, ...buttons) {
   fill(element, el("main.entry", { testid: "ended" }, el("div.card", {}, el("h1", {}, heading), text && el("p.hint", {}, text), buttons)));

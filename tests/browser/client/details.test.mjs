@@ -15,6 +15,7 @@ const { part } = await import("../../../sanic_chatrooms/web/static/part.js");
 const { roomMenu } = await import("../../../sanic_chatrooms/web/static/room-menu.js");
 
 const ada = { id: "ada", name: "Ada" };
+const { muteOf } = await import("../../../sanic_chatrooms/web/static/moderating.js");
 
 test("what one may do is one sentence, and says where one may not write", () => {
   assert.equal(inWords(["history"]), "You may read. You may not write.");
@@ -100,4 +101,18 @@ test("in the menu of a room, what the app adds stands above leaving it", () => {
   const room = Object.assign(new Room("a"), { visibility: "private", may: new Set(["room", "leave"]) });
   const ids = roomMenu(room, { more: [["Greet", () => {}, "greet"]] }).map(([, , id]) => id);
   assert.deepEqual(ids.slice(-2), ["greet", "leave"]);
+});
+
+test("a mute is found on whatever page of the list it is, and none is looked for behind it", async () => {
+  const asked = [];
+  const request = async (type, { payload: { cursor = 0 } }) => {
+    asked.push(cursor);
+    return { restrictions: [{ user: { id: `u${cursor}` }, until: cursor }], cursor: cursor < 3 ? cursor + 1 : undefined };
+  };
+  const room = { id: "general", may: new Set(["restrictions", "member.mute"]) };
+  const chat = { state: "online", request };
+  assert.equal((await muteOf(chat, room, { id: "u2" })).until, 2);
+  assert.deepEqual(asked.splice(0), [0, 1, 2]);
+  assert.equal(await muteOf(chat, room, { id: "nobody" }), undefined);
+  assert.deepEqual(asked, [0, 1, 2, 3]);
 });

@@ -307,6 +307,7 @@ export const words = ({ counted, listed, number }) => ({
     less: "Weniger zeigen",
     whole: "Ganze Nachricht zeigen",
     saves: "Die Eingabetaste speichert, Esc bricht ab",
+    empty: "Leer. Um eine Nachricht zu entfernen, lösche sie",
     files: (names) => `${names.length > 1 ? "Dateien" : "Datei"}: ${names.join(", ")}`,
     said: (name, text) => `${name}: ${text}`,
     isWriting: (name) => `${name} schreibt …`,

@@ -311,6 +311,7 @@ export const words = ({ counted, listed, number }) => ({
     less: "Show less",
     whole: "Show the whole message",
     saves: "Enter saves, Esc cancels",
+    empty: "Empty. To take a message away, delete it",
     files: (names) => `${names.length > 1 ? "Files" : "File"}: ${names.join(", ")}`,
     said: (name, text) => `${name}: ${text}`,
     isWriting: (name) => `${name} is writing…`,
