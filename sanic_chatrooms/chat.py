@@ -174,6 +174,7 @@ class Chat:
             ttl=settings.presence_ttl,
             emptied=self.forgetting.left,
             waits=self.overload.waits,
+            alone=self.backends.broker.alone,
         )
 
     async def start(self) -> None:

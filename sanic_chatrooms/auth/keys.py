@@ -54,11 +54,14 @@ class FixedKeys:
     version = 0
 
     def __init__(self, keys: Iterable[Key]) -> None:
-        self._keys = tuple(keys)
+        self._by_algorithm: dict[str, list[Key]] = {}
+        for key in keys:
+            for algorithm in key.algorithms:
+                self._by_algorithm.setdefault(algorithm, []).append(key)
 
     async def fitting(self, kid: str | None, algorithm: str) -> Sequence[Key]:
         """The keys of this algorithm."""
-        return [key for key in self._keys if algorithm in key.algorithms]
+        return self._by_algorithm.get(algorithm, ())
 
     def at_hand(self, kid: str | None, algorithm: str) -> bool:
         """Always."""

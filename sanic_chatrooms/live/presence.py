@@ -68,6 +68,7 @@ class Occupancy:
 
     `emptied` is called with a room when its last user has left and the grace period is over, and with a user's inbox when
     the user has no connection left on any worker. While `waits()` is true, rooms are told nothing; later they are told all at once.
+    `alone`: there is no other worker, to whom changes would have to be published.
     """
 
     def __init__(
@@ -81,10 +82,12 @@ class Occupancy:
         clock: Callable[[], float] = time.monotonic,
         emptied: Callable[[str], None] | None = None,
         waits: Callable[[], bool] = lambda: False,
+        alone: bool = False,
     ) -> None:
         self._presence = presence
         self._hub = hub
         self._publish = publish
+        self._alone = alone
         self._grace = grace
         self._ttl = ttl
         self._clock = clock
@@ -312,8 +315,11 @@ class Occupancy:
         for change, entries in changes.items():
             for entry in entries:
                 if entry.room not in _NO_ROOMS:
-                    getattr(diffs.setdefault(entry.room, _Diff()), change).append(entry.user)
-        counts = await self._counts(diffs) if diffs else {}
+                    diff = diffs.get(entry.room) or diffs.setdefault(entry.room, _Diff())
+                    getattr(diff, change).append(entry.user)
+        if not diffs:
+            return {}
+        counts = await self._counts(diffs)
         for room, online in counts.items():
             self._pass_on(room, diffs[room], online)
         return counts
@@ -328,7 +334,8 @@ class Occupancy:
         for part in _parts(diff, online):
             if self._hub.room(room) is not None:
                 self._merge(room, part)
-            self._publish(Envelope(room, "", 0, "presence", encode(part)))
+            if not self._alone:
+                self._publish(Envelope(room, "", 0, "presence", encode(part)))
 
     def receive(self, envelope: Envelope) -> None:
         """Merge a change of another worker until the room is told."""

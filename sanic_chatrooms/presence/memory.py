@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache
 from typing import ClassVar, TypeAlias
 
 import msgspec
@@ -106,10 +107,12 @@ class MemoryPresence(Presence):
         return {user: seen[user] for user in users if user in seen}
 
     def _current(self) -> "_Sheet":
-        if self._sheet is None:
+        sheet, passing = self._sheet, self._passing()
+        if sheet is None:
             raise Unavailable
-        self._sheet.expire(self._passing(), self._clock() - max(self._ttl, SEEN_FOR))
-        return self._sheet
+        if passing >= sheet.due:
+            sheet.expire(passing, self._clock() - max(self._ttl, SEEN_FOR))
+        return sheet
 
 
 class _Here(msgspec.Struct, gc=False):
@@ -123,30 +126,30 @@ class _Sheet:
     """The entries of one instance. Whoever reads it expires first."""
 
     def __init__(self) -> None:
-        self.present: dict[str, Paged[_Here]] = {}
+        self.present: defaultdict[str, Paged[_Here]] = defaultdict(Paged)
         self.rooms_of: dict[str, int] = {}  # in how many rooms a user is present; absent: in none
         self.seen: OrderedDict[str, float] = OrderedDict()  # the longest unseen first
         # Per node, the longest untouched first: all entries of a node live equally long, so the first is the next
         # to expire, and looking for expired ones is a look at the first.
-        self._until: dict[str, OrderedDict[_Place, float]] = {}
+        self._until: defaultdict[str, OrderedDict[_Place, float]] = defaultdict(OrderedDict)
         self._ended: OrderedDict[_Place, Sender] = OrderedDict()
-        self._next = 0.0
+        self.due = 0.0
         """Before this time, no entry expires."""
-        self._alone: dict[str, frozenset[str]] = {}
 
     def touch(self, room: str, user: Sender, node: str, now: float, until: float) -> bool:
-        place, entries = (room, user.id), self._until.setdefault(node, OrderedDict())
+        place, entries = (room, user.id), self._until[node]
         entries[place] = until
         entries.move_to_end(place)
-        self._next = min(self._next, until)
+        if until < self.due:
+            self.due = until
         self._see(user.id, now)
-        users = self.present.setdefault(room, Paged())
+        users = self.present[room]
         here = users.get(user.id)
         if here is not None:
             here.user = user
             here.nodes |= {node}
             return False
-        users.put(user.id, _Here(user, self._alone.setdefault(node, frozenset((node,)))))
+        users.put(user.id, _Here(user, _alone(node)))
         self._ended.pop(place, None)
         self.rooms_of[user.id] = self.rooms_of.get(user.id, 0) + 1
         return True
@@ -164,8 +167,6 @@ class _Sheet:
         self._until.pop(node, None)
 
     def expire(self, now: float, seen_since: float) -> None:
-        if now < self._next:
-            return
         for node, entries in list(self._until.items()):
             while entries and next(iter(entries.values())) <= now:
                 place, _ = entries.popitem(last=False)
@@ -174,7 +175,7 @@ class _Sheet:
                 del self._until[node]
         while self.seen and next(iter(self.seen.values())) < seen_since:
             self.seen.popitem(last=False)
-        self._next = min((next(iter(entries.values())) for entries in self._until.values()), default=math.inf)
+        self.due = min((next(iter(entries.values())) for entries in self._until.values()), default=math.inf)
 
     def _end(self, place: _Place, node: str) -> None:
         here = self.present[place[0]].get(place[1])
@@ -206,6 +207,11 @@ class _Sheet:
         if not self.rooms_of[user]:
             del self.rooms_of[user]
         return True
+
+
+@lru_cache(maxsize=64)
+def _alone(node: str) -> frozenset[str]:
+    return frozenset((node,))
 
 
 _NOBODY: Paged[_Here] = Paged()
