@@ -52,7 +52,7 @@ from .sessions.route import Route
 from .sessions.session import Session
 from .sessions.signed import SignedBroker
 from .stores.base import Store
-from .stores.deadline import TimedStore
+from .stores.deadline import timed
 from .support.tasks import end, keep_on
 from .upkeep import Forgetting, PositionCheck, ask, each_minute, measure_lag, sweep
 from .verbs.closing import Closing
@@ -102,7 +102,7 @@ class Chat:
         self.positions = PositionCheck(self.backends.broker, settings.position_check)
         self.forgetting = Forgetting(self._forget, self.backends.store)
         self.parts = parts_of(settings)
-        self.store = TimedStore(self.parts.store(self.backends.store), settings.store_timeout, meter)
+        self.store = timed(self.parts.store(self.backends.store), settings.store_timeout, meter)
         """The store that all parts use: it answers in time."""
         self._build(self.store, self.backends.broker, self.backends.presence)
 

@@ -6,6 +6,7 @@ authenticate, or for the end of its token. A quiet connection costs one check pe
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable
 
 from ..observe.ids import ids
@@ -33,16 +34,17 @@ class Heartbeat:
     ) -> None:
         self._clock = clock
         self._wall = wall
-        self._buckets: dict[int, set[Session]] = {}
+        self._buckets: defaultdict[int, set[Session]] = defaultdict(set)
         self._places: dict[Session, int] = {}
         self._swept = int(clock())
 
     def add(self, session: Session) -> None:
         """Add a connection."""
-        session.liveness.heard_at = self._clock()
+        liveness = session.liveness
+        liveness.heard_at = self._clock()
         # Spread the first pings: after a restart, all clients reconnect at the same time.
-        self._place(session, session.liveness.heard_at + jittered(session.liveness.interval, 0.5, 1.0))
-        self.reconsider(session)
+        ping = liveness.heard_at + jittered(liveness.interval, 0.5, 1.0)
+        self._place(session, min(ping, self._deadline(session)))
 
     def remove(self, session: Session) -> None:
         """The connection is closed."""
@@ -85,7 +87,7 @@ class Heartbeat:
         self.remove(session)
         second = max(int(at) + 1, self._swept)
         self._places[session] = second
-        self._buckets.setdefault(second, set()).add(session)
+        self._buckets[second].add(session)
 
     def _deadline(self, session: Session) -> float:
         """The next time that is not for a ping."""

@@ -18,11 +18,16 @@ from .base import Bounds, Store
 from .soon import Heard
 from .wrapped import WrappedStore
 
-__all__ = ["TimedStore"]
+__all__ = ["TimedStore", "timed"]
 
 T = TypeVar("T")
 READS = 16
 """Pieces of the past that are read at a time: each can be some megabytes."""
+
+
+def timed(store: Store, timeout: float, meter: Meter) -> Store:
+    """The store with a time limit, unless there is nothing to wait for and nobody to tell: joining asks a store nine times."""
+    return TimedStore(store, timeout, meter) if store.waits or meter is not SILENT else store
 
 
 class TimedStore(WrappedStore):
@@ -38,7 +43,6 @@ class TimedStore(WrappedStore):
         self.appends_soon = inner.appends_soon
         self._timeout = timeout
         self._meter = meter
-        self.direct = not inner.waits and meter is SILENT  # nothing to wait for, and nobody to tell
 
     async def start(self, instance: str, bounds: Bounds) -> None:
         """Start what is wrapped."""

@@ -16,11 +16,8 @@ T = TypeVar("T")
 def _passed_on(verb: F) -> F:
     name = verb.__name__
 
-    # No coroutine and no closure of its own: joining asks a store nine times.
+    # No coroutine of its own: joining asks a store nine times.
     def ask(self: "WrappedStore", *args: Any, **kwargs: Any) -> Awaitable[Any]:
-        if self.direct:
-            answer: Awaitable[Any] = getattr(self.inner, name)(*args, **kwargs)
-            return answer
         return self.around(name, functools.partial(getattr(self.inner, name), *args, **kwargs))
 
     functools.update_wrapper(ask, verb, updated=())  # not that it is abstract
@@ -66,8 +63,6 @@ class WrappedStore(Store):
         self.scope = inner.scope  # type: ignore[misc] # the class has none of its own: it depends on what it wraps
         self.publishes_as = inner.publishes_as
         self.inner = inner
-        self.direct = False
-        """True: calls do not go through `around`."""
 
     @abstractmethod
     async def around(self, verb: str, ask: Callable[[], Awaitable[T]]) -> T:

@@ -14,7 +14,7 @@ class TimeLimit:
     """`asyncio.timeout(seconds)` with one timer for all tasks, for a timer takes as long as a request to Redis. It belongs to one loop."""
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
         self._loop = asyncio.get_running_loop()
         self._due: dict[asyncio.Task[Any], float] = {}
         """When the time of each task is over, or `OVER`. All have the same time, so who began first is first."""
@@ -27,7 +27,7 @@ class TimeLimit:
         if task in self._due:
             return await answer
         before, cancelled = task.cancelling(), False
-        self._due[task] = due = self._loop.time() + self._seconds
+        self._due[task] = due = self._loop.time() + self.seconds
         if self._timer is None:
             self._timer = self._loop.call_at(due, self._look)
         try:

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from ..access.limits.kinds import Kind
 from ..access.limits.limits import PATIENCE
 from ..auth.asking import NOT_ACCEPTED, TICKET_NOT_ACCEPTED, Unseen
-from ..auth.base import Authenticator
 from ..auth.guests import Guests
 from ..auth.jwt import JWTAuth
 from ..config.settings import Settings
@@ -145,7 +144,7 @@ async def _who(
         core.limits.proof_failed(address)
         raise
     shown = credentials.ticket is None and not user.guest
-    if shown and route.authenticator is not None and not _knows_keys(route.authenticator):
+    if shown and route.authenticator is not None and not route.knows_keys:
         core.asking.accepted(token)
     return user
 
@@ -159,13 +158,8 @@ def _is_quick(core: Core, route: Route, token: str) -> bool:
         return True
     if route.authenticator is None:
         return True
-    its = route.authenticator
-    return _knows_keys(its) and all(one.is_quick(token) for one in its.members if isinstance(one, JWTAuth))
-
-
-def _knows_keys(authenticator: Authenticator) -> bool:
-    """Whether it judges tokens by keys, and asks nobody else. A class that derives from JWTAuth may ask anybody."""
-    return all(type(one) is JWTAuth or not one.reads_tokens for one in authenticator.members)
+    members = route.authenticator.members
+    return route.knows_keys and all(one.is_quick(token) for one in members if isinstance(one, JWTAuth))
 
 
 async def _ask(core: Core, route: Route, credentials: Credentials, handshake: Handshake) -> User:

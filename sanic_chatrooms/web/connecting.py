@@ -18,7 +18,7 @@ from .mounted import App, Mounted
 from .socket.door import Door, verdict_on
 from .socket.fast import FastConnection
 from .socket.plain import PlainConnection
-from .upgrade import Handler, accepted, is_upgraded, prepare_handshake, refuse_handshake
+from .upgrade import Handler, accepted, is_gone, is_upgraded, prepare_handshake, refuse_handshake
 
 __all__ = ["Entrance"]
 
@@ -45,11 +45,11 @@ class Entrance:
         admitting.entrance = self  # type: ignore[attr-defined]  # for the door
         return admitting
 
-    async def _judge(self, mounted: Mounted, request: Request) -> Admission | HTTPResponse:
+    async def _judge(self, mounted: Mounted, request: Request, *, gone: bool) -> Admission | HTTPResponse:
         chat = mounted.running()
         open_from_ip = mounted.by_ip[network_of(request.client_ip or request.ip)]
         route = mounted.routes[self._route.path]
-        return await admit(request, chat, route, open_from_ip, len(mounted.arriving))
+        return await admit(request, chat, route, open_from_ip, len(mounted.arriving), gone=gone)
 
     # ---- by Sanic's handshake ----
 
@@ -58,7 +58,9 @@ class Entrance:
         mounted = self._blueprint.mounted(request.app)
         mounted.arriving.add(request)
         try:
-            admission = verdict_on(request) or await self._judge(mounted, request)
+            admission = verdict_on(request)
+            if admission is None:
+                admission = await self._judge(mounted, request, gone=is_gone(request.transport))
             if isinstance(admission, HTTPResponse):
                 return admission
             request.ctx.chat_admission = admission
@@ -102,7 +104,8 @@ class Entrance:
         mounted = self._blueprint.mounted(request.app)
         mounted.arriving.add(request)
         try:
-            verdict: Admission | HTTPResponse | Exception = await self._judge(mounted, request)
+            # The door has just looked whether its client is there.
+            verdict: Admission | HTTPResponse | Exception = await self._judge(mounted, request, gone=False)
         except Exception as problem:  # noqa: BLE001 - the app's authenticator may raise any, and Sanic answers and logs it
             verdict = problem
         finally:

@@ -21,7 +21,7 @@ from ..sessions.route import Route
 from ..support.origin import normal_origin
 from ..verbs.identity import by_request, of_handshake
 from .problems import RETRY_AFTER, problem_headers
-from .upgrade import answer, is_gone, make_readable, not_an_upgrade, offered
+from .upgrade import answer, make_readable, not_an_upgrade, offered
 
 __all__ = [
     "Admission",
@@ -66,9 +66,9 @@ class Admission(msgspec.Struct):
 
 
 async def admit(
-    request: Request, chat: Chat, route: Route, open_from_ip: int, arriving: int
+    request: Request, chat: Chat, route: Route, open_from_ip: int, arriving: int, *, gone: bool
 ) -> Admission | HTTPResponse:
-    """Check a request; -> its admission, or the HTTP answer that refuses it."""
+    """Check a request; -> its admission, or the HTTP answer that refuses it. `gone`: its client has given up."""
     make_readable(request)
     refused = not_an_upgrade(request)
     if refused is not None and refused.status == 426:
@@ -77,14 +77,13 @@ async def admit(
         chat.meter.add(REFUSED, 1, "no_upgrade")
         return refused
     try:
-        if is_gone(request.transport):
+        if gone:
             raise Unavailable("the client is gone")
         check_room_for_one_more(chat, route, open_from_ip, arriving)
         _check_origin(request, route)
         handshake = handshake_of(request, route)
         heard = chat.revocations.heard
-        async with asyncio.timeout(route.settings.auth_timeout):
-            user = await of_handshake(chat.core, route, handshake)
+        user = await route.auth_limit.keep(of_handshake(chat.core, route, handshake))
         _check_user_limit(chat, route, user)
     except ChatError as problem:
         return refuse(chat, problem)

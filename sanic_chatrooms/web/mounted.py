@@ -7,7 +7,6 @@ import logging
 import os
 from collections import Counter
 from typing import Any
-from weakref import WeakSet
 
 import msgspec
 from sanic import Request
@@ -88,7 +87,7 @@ class Mounted:
         """Answers at `<prefix>/admin/`, an `admin.admin.Admin`; None: the setting `ADMIN` is off."""
         self.readiness = Readiness()
         self.by_ip: Counter[str] = Counter()
-        self.arriving: WeakSet[Request] = WeakSet()
+        self.arriving: set[Request] = set()
         """Requests that are being admitted, or were admitted and are no connection yet."""
         self.turns = Turns()
         """Those behind them, at the door."""

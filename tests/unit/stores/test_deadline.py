@@ -11,8 +11,9 @@ import pytest
 from sanic_chatrooms.errors import RoomNotFound, Unavailable
 from sanic_chatrooms.models import Draft, Fact, Room
 from sanic_chatrooms.observe.instruments import STORE_ERRORS, STORE_SECONDS
+from sanic_chatrooms.observe.meter import SILENT
 from sanic_chatrooms.stores.base import Bounds, Store
-from sanic_chatrooms.stores.deadline import READS, TimedStore
+from sanic_chatrooms.stores.deadline import READS, TimedStore, timed
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing import FaultyStore, RecordingMeter
 
@@ -116,15 +117,13 @@ async def test_how_long_the_store_takes_is_measured_and_what_it_refuses_counted(
     assert meter.value(STORE_ERRORS, "room", "unavailable") == 1
 
 
-async def test_a_store_that_waits_for_nothing_is_asked_without_a_limit() -> None:
+def test_a_store_that_waits_for_nothing_is_asked_without_a_limit() -> None:
     assert MemoryStore.waits is False
-    store = TimedStore(MemoryStore(), 0.0)  # any time limit would be over at once
-    await store.start("test", Bounds())
+    inner = MemoryStore()
 
-    await store.create_room(Room("r", "", 0))
-
-    assert store.waits is False
-    assert await store.room("r")
+    assert timed(inner, 1.0, SILENT) is inner
+    assert isinstance(timed(inner, 1.0, RecordingMeter()), TimedStore)  # which has to hear of it
+    assert isinstance(timed(FaultyStore(inner), 1.0, SILENT), TimedStore)
 
 
 async def test_a_store_derived_from_the_one_in_memory_has_its_limit_like_any_other() -> None:
