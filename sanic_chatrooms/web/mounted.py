@@ -30,6 +30,7 @@ from .socket.fast import FastConnection
 from .socket.lone import LoneConnection
 from .socket.plain import PlainConnection
 from .socket.turns import Turns
+from .workers.garbage import COLLECTOR
 from .workers.stop_accepting import stop_accepting
 
 __all__ = ["App", "Mounted", "mounted_in"]
@@ -223,6 +224,7 @@ class Mounted:
     def opened(self, ip: str) -> None:
         """One more connection from this address."""
         self.by_ip[ip] += 1
+        COLLECTOR.came()
 
     def closed(self, ip: str) -> None:
         """One connection less from this address."""
