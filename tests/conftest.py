@@ -12,4 +12,5 @@ pytest_plugins = (
     "tests.support.rest",
     "tests.support.side_by_side",
     "tests.support.systems",
+    "tests.support.used_tables",
 )

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from sanic_chatrooms.stores.base import Store
-from sanic_chatrooms.stores.sql.store import SQLStore
 from sanic_chatrooms.testing import Clock, RecoverySuite, StoreSuite
 from tests.support.postgres import PostgresServer
+from tests.support.used_tables import RenamedStore, UsedTables
 
 
 class OverPostgres:
     """The hooks of `StoreSuite` and `RecoverySuite`, with a clock that nobody waits for."""
 
     @pytest.fixture(autouse=True)
-    def _server(self, postgres: PostgresServer) -> None:
+    def _server(self, postgres: PostgresServer, used_tables: UsedTables) -> Iterator[None]:
         self.url = postgres.url()
         self.clock = Clock()
+        self.names = used_tables.names
+        yield
+        used_tables.empty()
 
     async def make(self) -> Store:
-        return SQLStore(self.url, clock=self.clock)
+        return RenamedStore(self.names, self.url, clock=self.clock)
 
     async def make_unclocked(self) -> Store:
-        return SQLStore(self.url)
+        return RenamedStore(self.names, self.url)
 
     def now(self) -> float:
         return self.clock()

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from sanic_chatrooms.stores.base import Store
-from sanic_chatrooms.stores.sql.store import SQLStore
 from sanic_chatrooms.testing import Clock, RecoverySuite, StoreSuite
+from tests.support.used_tables import Names, RenamedStore
 
 
 class OverSQLite:
     """The hooks of `StoreSuite` and `RecoverySuite`: a file per test, and a clock that nobody waits for."""
 
     @pytest.fixture(autouse=True)
-    def _file(self, tmp_path: Path) -> None:
+    def _file(self, tmp_path: Path, with_tables: Path) -> None:
         self.clock = Clock()
-        self.url = f"sqlite:///{tmp_path}/chat.db"
+        self.names = Names(["suite"])
+        self.url = f"sqlite:///{shutil.copy(with_tables, tmp_path)}"
 
     async def make(self) -> Store:
-        return SQLStore(self.url, clock=self.clock)
+        return RenamedStore(self.names, self.url, clock=self.clock)
 
     async def make_unclocked(self) -> Store:
-        return SQLStore(self.url)
+        return RenamedStore(self.names, self.url)
 
     def now(self) -> float:
         return self.clock()
