@@ -19,7 +19,7 @@ from ..wire.encode import error
 from .connection import Connection
 from .seats import Seats
 
-__all__ = ["QUEUE_BYTES", "QUEUE_LIMIT", "CommandQueue", "Work"]
+__all__ = ["ENDED", "QUEUE_BYTES", "QUEUE_LIMIT", "CommandQueue", "Work"]
 
 logger = logging.getLogger("sanic_chatrooms.sessions.queue")
 
@@ -275,6 +275,27 @@ class CommandQueue:
         # A command may close its own session, as a bad token does. Then this is its task, which ends by itself.
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
+
+
+class _Ended(CommandQueue):
+    """Stands in for the queue of a closed connection, of which nothing runs any more. A session and its queue hold each other, so neither would
+    be free before the next full garbage collection."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        """It has no session."""
+
+    def do(self, work: Work) -> None: ...
+    def rest(self, seconds: float) -> None: ...
+    def redo(self, command: Command) -> None: ...
+    def begun(self) -> None: ...
+    def ended(self) -> None: ...
+    def share_fate(self, command: Command) -> None: ...
+    def stop(self) -> None: ...
+
+
+ENDED = _Ended()
 
 
 def _size(work: Work) -> int:

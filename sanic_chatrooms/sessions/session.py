@@ -33,7 +33,7 @@ from ..wire.encode import error, live_event
 from ..wire.events import LiveEvent
 from .connection import Connection
 from .liveness import Liveness
-from .queue import CommandQueue
+from .queue import ENDED, CommandQueue
 from .route import Route
 from .seats import Seats
 from .who import Who
@@ -151,7 +151,7 @@ class Session:
         self.room = room
         """The room of the path. It is joined after authentication, and commands without a room mean it."""
         self.seats = Seats()
-        self.queue = CommandQueue(self, dispatcher)
+        self.queue: CommandQueue = CommandQueue(self, dispatcher)
         self.liveness = Liveness(self.settings.heartbeat_interval, self.settings.heartbeat_timeout)
         self.bad_frames = 0
         """Malformed frames in a row."""
@@ -329,7 +329,7 @@ class Session:
         self.dispatcher.meter.add(CLOSED, 1, _label(code))
         self.dispatcher.withdraw(self)
         self.dispatcher.closed(self)
-        self.queue.stop()
+        self._end_queue()
         self.connection.close(code, reason or codes.reason(code))
 
     def refuse(self, problem: ChatError) -> None:
@@ -350,7 +350,11 @@ class Session:
             self.state = State.CLOSED
             self.dispatcher.meter.add(CLOSED, 1, "gone")
             self.dispatcher.closed(self)
-            self.queue.stop()
+            self._end_queue()
+
+    def _end_queue(self) -> None:
+        queue, self.queue = self.queue, ENDED
+        queue.stop()
 
 
 def log_failure(command: Command, user: User, problem: BaseException, connection: str | None = None) -> None:

@@ -14,6 +14,8 @@ import pytest
 from sanic import Sanic
 
 from sanic_chatrooms import ChatRooms, HostSession, User
+from sanic_chatrooms.sessions.queue import CommandQueue
+from sanic_chatrooms.sessions.session import Session
 from sanic_chatrooms.web.integrations import ENDS
 from sanic_chatrooms.web.mounted import mounted_in
 from sanic_chatrooms.web.socket.direct import DirectConnection
@@ -70,6 +72,35 @@ async def test_of_a_connection_nothing_of_sanics_is_left(
     # On asyncio's own loop, timers that were cancelled keep their context, and with it the request, for some seconds.
     late = {"ConnInfo", "Request"} if isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop) else set()
     assert not {name: n for name, n in more.items() if name in SANICS and name not in late}
+
+
+async def test_what_a_connection_took_is_free_at_its_end_without_the_garbage_collector(
+    chat: ChatRooms, edge: Edge, connect: Connect
+) -> None:
+    """Else each that ends keeps 8 KB until the next full collection, which may be far away."""
+    await (await connect()).close()
+    await until(lambda: not list(chat.running().sessions))
+    gc.collect()
+    gc.disable()
+    try:
+        for end in (Client.close, Client.abort):
+            one = await connect()
+            await one.ack("join", room="general")
+            assert edge_of(chat) is edge
+            await end(one)
+        one = await connect()
+        (session,) = chat.running().sessions
+        session.close(4000)
+        del session
+        await one.closed()
+
+        await until(lambda: not _there(edge, Session, CommandQueue))
+    finally:
+        gc.enable()
+
+
+def _there(*kinds: type[Any]) -> list[str]:
+    return [type(one).__name__ for one in gc.get_objects() if isinstance(one, kinds)]
 
 
 SANICS = (

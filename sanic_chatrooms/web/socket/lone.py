@@ -77,6 +77,7 @@ class LoneConnection(FastConnection, asyncio.Protocol):
         """Nothing more can come."""
         self._connection_lost(exc)
         self.resume_writing()
+        self._session = self._reader = None  # they hold each other, and would wait for the garbage collector
         if self._connections is not None:
             self._connections.discard(self)
         if self._ended is not None:

@@ -286,12 +286,13 @@ async def test_closing_ends_a_rest(bench: Bench) -> None:
     bench.send("slow", "1")
     bench.send("slow", "2")
     await bench.idle()
+    queue = bench.session.queue
 
     bench.session.close(4100)
     await bench.idle()
 
     assert asyncio.all_tasks() == before
-    bench.session.queue._rested(asyncio.get_running_loop().create_future())
+    queue._rested(asyncio.get_running_loop().create_future())
 
 
 async def test_a_connection_that_is_closed_does_not_rest(bench: Bench) -> None:
