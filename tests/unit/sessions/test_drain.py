@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import pairwise
 
 import pytest
 
@@ -69,6 +70,19 @@ async def test_many_are_closed_in_batches_and_those_that_wait_are_served(chat: C
     await draining
 
     assert all(client.connection.closed == (1012, "server restarts") for client in there)
+
+
+async def test_few_are_closed_in_a_turn_of_the_event_loop(chat: Chat) -> None:
+    """Those who are here still wait for no more than that."""
+    there = await clients(chat, FEW + 20)
+    closed = [0]
+
+    draining = asyncio.create_task(chat.drain())
+    while not draining.done():
+        await asyncio.sleep(0)
+        closed.append(sum(client.connection.closed is not None for client in there))
+
+    assert max(after - before for before, after in pairwise(closed)) <= len(there) / 8
 
 
 async def test_who_comes_while_others_are_sent_away_is_sent_away_with_the_last(chat: Chat) -> None:
