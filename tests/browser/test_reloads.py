@@ -113,6 +113,32 @@ async def test_drafts_are_there_in_each_room_and_thread(served: ServedApp, new_p
     await expect(composer(page)).to_have_value("")
 
 
+async def test_what_is_taken_away_or_sent_does_not_come_back(served: ServedApp, new_page: Pages) -> None:
+    await served.open("news")
+    page = await new_page()
+    await enter(page, "Ada")
+    await say(page, "a question")
+    await composer(page).fill("a sentence")
+    await messages(page).first.hover()
+    await page.get_by_role("button", name="Reply in thread").click()
+    reply = page.get_by_test_id("thread-composer")
+    await reply.fill("an answer")
+    await until_kept(page, "drafts", "an answer")
+
+    await reply.press("Enter")
+    await page.get_by_role("button", name="Close the thread").click()  # at once: nothing waits for a pause
+    await page.get_by_test_id("thread-line").click()
+    await expect(page.get_by_test_id("thread").get_by_test_id("message-text").last).to_have_text("an answer")
+    await expect(reply).to_have_value("")
+
+    await composer(page).fill("")
+    await page.evaluate("location.hash = '#/news'")
+    await expect(composer(page)).to_have_attribute("placeholder", "Message #News")
+    await page.evaluate("location.hash = '#/general'")
+    await expect(composer(page)).to_have_attribute("placeholder", "Message #General")
+    await expect(composer(page)).to_have_value("")
+
+
 async def test_signing_out_takes_all_of_it_away(served: ServedApp, new_page: Pages) -> None:
     await served.open()
     page = await new_page()

@@ -60,6 +60,7 @@ export function remember(app) {
   }
 
   const open = (room) => {
+    keepDrafts(); // or what was sent or taken away just now would come back
     room.draft ||= drafts.of(placeOf(room));
   };
   const save = () => {
@@ -67,6 +68,7 @@ export function remember(app) {
     return unsent.save();
   };
   book.threads.draftOf = (room, id) => drafts.of(placeOf(room, id));
+  book.threads.keep = keepDrafts;
   for (const { composer, room, thread } of [talk, column.pane ?? {}]) {
     if (!room && !thread) continue;
     const draft = drafts.of(room ? placeOf(room) : placeOf(thread.room, thread.id));

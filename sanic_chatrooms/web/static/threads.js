@@ -60,6 +60,9 @@ export class Threads {
     return "";
   }
 
+  /** A thread is about to be forgotten: keep what is written there, or that nothing is. */
+  keep() {}
+
   /** The thread of a message, with its newest replies. */
   open(room, id) {
     const known = room.threads.get(id);
@@ -78,7 +81,9 @@ export class Threads {
 
   /** Stop following a thread that is not open and has nothing left to send. */
   tidy(thread) {
-    if (!thread.isOpen && !thread.isKept) thread.room.threads.delete(thread.id);
+    if (thread.isOpen || thread.isKept) return;
+    this.keep();
+    thread.room.threads.delete(thread.id);
   }
 
   /** Whether a reply is for the user: to a message of theirs, or in a thread where they have replied. Not if they see it anyway. */
