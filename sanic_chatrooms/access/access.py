@@ -107,7 +107,7 @@ async def permit(actor: Actor, action: str, room: Room | None, standing: Standin
     """Ask the actor's policy. If it fails, the action is refused (Policy, 3)."""
     try:
         answer = actor.policy.require(actor.user, action, room, standing)
-        if inspect.isawaitable(answer):
+        if answer is not None and inspect.isawaitable(answer):
             await answer
     except ChatError:
         raise

@@ -97,7 +97,7 @@ class Asking:
         raise Unauthenticated("your identity could not be checked")
 
     def _has_signed_in_well(self, user: User) -> bool:
-        return user.guest or set(self._required_amr) <= set(user.amr)
+        return user.guest or not self._required_amr or set(self._required_amr) <= set(user.amr)
 
     def accepted(self, token: str) -> None:
         """Remember that this token was accepted."""
@@ -143,7 +143,7 @@ def _hash(token: str) -> bytes:
 def _check_token(token: str | None) -> None:
     if token is None:
         return
-    if len(token) > MAX_TOKEN or len(token.encode(errors="replace")) > MAX_TOKEN:
+    if len(token) > MAX_TOKEN or (not token.isascii() and len(token.encode(errors="replace")) > MAX_TOKEN):
         raise Refused(f"the token is larger than {MAX_TOKEN} bytes")
     if not is_text(token):
         raise Refused("the token holds characters that no token has")

@@ -91,6 +91,8 @@ def user_id(claims: Mapping[str, Any], claim: str) -> str:
 def scopes_of(claims: Mapping[str, Any]) -> tuple[str, ...]:
     """What `scope` (a string, RFC 8693 §4.2) and `scopes` (a list) name, each once."""
     scope, scopes = claims.get("scope") or "", claims.get("scopes") or []
+    if not (scope or scopes):  # as mostly
+        return ()
     words = scope.split() if isinstance(scope, str) else scope
     if not (isinstance(words, list) and isinstance(scopes, list)):
         raise _refused("the token's scope is not a string, or its scopes are not a list")
@@ -101,7 +103,9 @@ def scopes_of(claims: Mapping[str, Any]) -> tuple[str, ...]:
 
 def amr_of(claims: Mapping[str, Any]) -> tuple[str, ...]:
     """How the user signed in, by `amr` (RFC 8176)."""
-    value = claims.get("amr") or []
+    value = claims.get("amr")
+    if not value:
+        return ()
     words = [value] if isinstance(value, str) else value  # some issuers write a single word
     if not (isinstance(words, list) and all(map(_is_word, words))):
         raise _refused(f"the token's amr is not a list of words of 1 to {_MAX_SCOPE} readable characters")

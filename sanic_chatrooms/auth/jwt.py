@@ -159,7 +159,7 @@ class JWTAuth(Authenticator):
             sid=proof_id(claims, "sid"),
             issued_at=time_of(claims, "iat"),
         )
-        if not set(self._required_amr) <= set(user.amr):
+        if self._required_amr and not set(self._required_amr) <= set(user.amr):
             raise Refused(f"the token's amr lacks some of {', '.join(self._required_amr)}", final=True)
         return user
 

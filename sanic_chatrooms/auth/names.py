@@ -83,7 +83,9 @@ def is_visible(text: str) -> bool:
 def shown_name(name: object, user_id: str) -> str:
     """What others see of a user whose name somebody else vouches for: the name, cleaned and cut to size; where that
     leaves nothing, the id, treated alike; and where that cannot be shown either, "User" with a number of theirs."""
-    return _shown(name if isinstance(name, str) else "", user_id)
+    text = name if isinstance(name, str) else ""
+    # What is left of ASCII can be seen, so nothing more has to be looked at.
+    return (text.isascii() and _cut(text).rstrip()) or _shown(text, user_id)
 
 
 # An app may publish thousands of events a second under the same few names.

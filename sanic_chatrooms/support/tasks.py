@@ -22,7 +22,7 @@ def begin(work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
     """Run a coroutine as a task. From Python 3.12 on it begins at once, and what never waits has ended when this returns."""
     if sys.version_info >= (3, 12):
         return asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
-    return asyncio.ensure_future(work)
+    return asyncio.get_running_loop().create_task(work)
 
 
 async def keep_on(step: Callable[[], Awaitable[object]], what: str) -> NoReturn:

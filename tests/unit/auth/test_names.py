@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sanic_chatrooms.auth.names import clean_name, shown_name
+from sanic_chatrooms.auth.names import _shown, clean_name, shown_name
 from sanic_chatrooms.auth.skeleton import ReservedNames, skeleton
 from sanic_chatrooms.errors import ChatError, InvalidField, InvalidText
 
@@ -440,3 +440,8 @@ def test_a_skeleton_is_its_own_skeleton_in_any_case(name: str) -> None:
 
     assert skeleton(once) == once
     assert skeleton(f" ~{name}~ ") == once
+
+
+@given(st.text(st.characters(max_codepoint=127), max_size=300))
+def test_a_name_in_ascii_is_shown_as_others_are(name: str) -> None:
+    assert shown_name(name, "u1") == _shown.__wrapped__(name, "u1")

@@ -141,3 +141,9 @@ def test_header_of_a_token_is_the_callers_own() -> None:
     read_header(sign('{"alg":"HS256"}', "{}"))["alg"] = "none"
 
     assert read_header(sign('{"alg":"HS256"}', "{}")) == {"alg": "HS256"}
+
+
+@pytest.mark.parametrize("algorithm", HASHES)
+@given(key=st.binary(min_size=1, max_size=300), text=st.binary(max_size=300))
+def test_the_mac_of_a_token_is_its_hmac(algorithm: str, key: bytes, text: bytes) -> None:
+    assert tokens._mac(key, algorithm)(text) == hmac.digest(key, text, HASHES[algorithm]().name)
