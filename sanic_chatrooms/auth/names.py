@@ -84,8 +84,9 @@ def shown_name(name: object, user_id: str) -> str:
     """What others see of a user whose name somebody else vouches for: the name, cleaned and cut to size; where that
     leaves nothing, the id, treated alike; and where that cannot be shown either, "User" with a number of theirs."""
     text = name if isinstance(name, str) else ""
+    first = text or user_id
     # What is left of ASCII can be seen, so nothing more has to be looked at.
-    return (text.isascii() and _cut(text).rstrip()) or _shown(text, user_id)
+    return (first.isascii() and _cut(first).rstrip()) or _shown(text, user_id)
 
 
 # An app may publish thousands of events a second under the same few names.

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import json
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ MAX_TOKEN: Final = 8192
 _PYJWT_LEAVES = {f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "sub", "jti")}
 _UNREADABLE = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
 _HASHES = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
+_TO_URL, _FROM_URL = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
 _decode_json = msgspec.json.Decoder().decode
 _PART = "(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048])?"
 _PLAIN = re.compile(rf"{_PART}\.{_PART}")
@@ -163,10 +164,10 @@ def _plainly_signed(token: str, keys: Sequence[Key], algorithm: str) -> dict[str
     signed, _, signature = token.encode().rpartition(b".")
     for key in keys:
         digest = _mac(key.material, algorithm)(signed)
-        if hmac.compare_digest(urlsafe_b64encode(digest).rstrip(b"="), signature):
+        if hmac.compare_digest(b2a_base64(digest, newline=False).translate(_TO_URL).rstrip(b"="), signature):
             try:
                 # Whatever the two decoders read otherwise, this one refuses, and PyJWT reads.
-                claims = _decode_json(urlsafe_b64decode(signed.partition(b".")[2] + b"=="))
+                claims = _decode_json(a2b_base64(signed.partition(b".")[2].translate(_FROM_URL) + b"=="))
             except (ValueError, RecursionError):
                 return None
             return claims if isinstance(claims, dict) else None

@@ -153,9 +153,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def repeats(self) -> bool:
         """Whether a repetition in the same room has the result of the first."""
-        fields = set(self.ack.__struct_fields__)
-        told = "duplicate" in fields or (not fields and self.event is not None)
-        return self.room is Needs.ROOM and told and fields <= {*Appended.__struct_fields__, COUNT, HELD}
+        return self.room is Needs.ROOM and _tells(self.ack.__struct_fields__, self.event)
 
     action: Action | None = None
     """What is judged, made from the fields above. None: everybody may do it."""
@@ -166,6 +164,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         if self.free:
             return None
         return self.rate if self.rate is not None else Kind.READ if self.looks else Kind.CHANGE
+
+
+@functools.cache
+def _tells(ack: tuple[str, ...], event: str | None) -> bool:
+    """Whether what is stored of an event is all that an ack with these fields tells."""
+    fields = set(ack)
+    told = "duplicate" in fields or (not fields and event is not None)
+    return told and fields <= {*Appended.__struct_fields__, COUNT, HELD}
 
 
 class _Told(msgspec.Struct):

@@ -218,12 +218,18 @@ def handshake_of(request: Request, route: Route) -> Handshake:
         headers=_headers(request),
         query={key: value for key, value in query.items() if key not in (settings.token_query, "ticket")}
         or _NONE,
-        cookies={key: request.cookies.get(key) or "" for key in request.cookies} or _NONE,
+        cookies=_cookies(request),
         remote_ip=request.client_ip or request.ip,
         secure=_scheme(request) == "https",
         credentials=Credentials(_token(request, route, query), ticket=query.get("ticket")),
         request=request,
     )
+
+
+def _cookies(request: Request) -> Mapping[str, str]:
+    if "cookie" not in request.headers:
+        return _NONE
+    return {key: request.cookies.get(key) or "" for key in request.cookies} or _NONE
 
 
 def _headers(request: Request) -> dict[str, str]:

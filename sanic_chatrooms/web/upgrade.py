@@ -202,7 +202,7 @@ def _listed(request: Request, name: str) -> list[str]:
     values = request.headers.getall(name, [])
     if len(values) == 1 and "," not in values[0]:  # as nearly always
         return [one] if (one := values[0].strip()) else []
-    return [one.strip() for value in values for one in value.split(",") if one.strip()]
+    return [one for value in values for part in value.split(",") if (one := part.strip())]
 
 
 def _asks_for_websocket(request: Request) -> bool:

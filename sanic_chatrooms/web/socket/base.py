@@ -98,7 +98,10 @@ class SanicConnection(ABC):
         """Pass frames to this session from now on. Reading has been paused since the handshake was admitted."""
         self._session = session
         self._later = self._take_over()
-        self._read_on()
+        if self._later or self._reading_stops():
+            self._read_on()
+        elif not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _take_over(self) -> bytes:
         """Take from now on what comes; -> what came in one segment with the handshake, and has been read already."""

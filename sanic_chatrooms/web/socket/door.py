@@ -32,6 +32,7 @@ LARGEST = 8 * 1024
 """Bytes of a request's head."""
 _HEAD = re.compile(rb"GET (/[!-~]*) HTTP/1\.1\r\n((?:[!-9;-~]+:[ -~]*\r\n)+)\r\n")
 """A request as nearly all clients write it."""
+_FIELD = re.compile(r"([^:]+): *([^\r]*)\r\n")
 _WITH_A_BODY = {"content-length", "transfer-encoding", "expect"}
 _VERDICT = "_chatrooms_verdict"
 
@@ -185,10 +186,7 @@ class Doorway:
 
 def _headers(lines: bytes) -> list[tuple[str, str]] | None:
     """Names and values as Sanic reads them. None: this is no upgrade to WebSocket, or one for Sanic to judge."""
-    fields = []
-    for line in lines.decode("ascii").split("\r\n")[:-1]:
-        name, _, value = line.partition(":")
-        fields.append((name.lower(), value.lstrip()))
+    fields = [(name.lower(), value) for name, value in _FIELD.findall(lines.decode("ascii"))]
     by_name = dict(fields)
     if by_name.get("upgrade", "").lower() != "websocket":
         return None

@@ -44,6 +44,8 @@ class Asked:
         cookies: dict[str, str] | None = None,
     ) -> None:
         self.headers = Headers(headers)
+        for name, value in (cookies or {}).items():
+            self.headers.add("Cookie", f"{name}={value}")
         self.host, self.scheme, self.path = host, scheme, "/chat/ws"
         self.args, self.cookies = args or {}, cookies or {}
         self.client_ip, self.ip = "203.0.113.9", "127.0.0.1"
@@ -167,7 +169,8 @@ def test_a_handshake_without_its_framework() -> None:
     shown = handshake_of(cast(Request, asked), route())
 
     assert (shown.path, shown.remote_ip, shown.secure) == ("/chat/ws", "203.0.113.9", True)
-    assert (shown.headers, shown.query, shown.cookies) == ({"x-one": "a, b"}, {"since": "e:1"}, {"c": "1"})
+    assert shown.headers == {"x-one": "a, b", "cookie": "c=1"}
+    assert (shown.query, shown.cookies) == ({"since": "e:1"}, {"c": "1"})
 
 
 # ---- refusals ----
