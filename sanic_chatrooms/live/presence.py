@@ -122,9 +122,10 @@ class Occupancy:
             self._untold.add(key)
         here.sessions += 1
         here.user = user
-        self._leaving.pop(key, None)
-        if room == ANYWHERE and self._leaving.pop((LEAVING, user.id), None) is not None:
-            self._going.add((LEAVING, user.id))
+        if self._leaving:
+            self._leaving.pop(key, None)
+            if room == ANYWHERE and self._leaving.pop((LEAVING, user.id), None) is not None:
+                self._going.add((LEAVING, user.id))
         if key in self._untold or key in self._going:
             self._going.discard(key)
             await self.settle()

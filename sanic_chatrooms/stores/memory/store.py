@@ -258,8 +258,9 @@ class MemoryStore(MemoryAppending, MemoryErasing, Store):
     async def facts_about(self, room: str, key: str) -> dict[str, Known]:
         """See `Store.facts_about`."""
         found = self._rooms.get(room)
-        kinds = {} if found is None else found.facts
-        return {kind: known for kind, about in kinds.items() if (known := about.get(key)) is not None}
+        if found is None or not found.facts:
+            return {}
+        return {kind: known for kind, about in found.facts.items() if (known := about.get(key)) is not None}
 
     async def facts(self, room: str, kind: str, *, cursor: str | None = None, limit: int = 50) -> FactPage:
         """See `Store.facts`."""

@@ -160,7 +160,10 @@ class Doorway:
 
     def door(self) -> Any:
         """The protocol of a new connection: Sanic's own where nobody may come in here."""
-        return Door(self) if any(one.has_door for one in mounted_in(self._app).values()) else self.make()
+        for one in mounted_in(self._app).values():
+            if one.has_door:
+                return Door(self)
+        return self.make()
 
     def request_in(self, data: bytes, transport: Any) -> tuple[Request, _Way, int] | None:
         """The request for one of our WebSockets with which these bytes begin, the way that it goes, and where it ends. None: Sanic is to read them."""
