@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 
 import pytest
 
 from tests.soak.__main__ import chosen
-from tests.soak.runs import modules
+from tests.soak.runs import load, modules
 from tests.support.thorough import only_thorough
 
 
@@ -24,6 +25,10 @@ def test_names_and_patterns_select() -> None:
 def test_a_name_that_fits_none_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(ValueError, match=r"there is no run nats; there are .*nats_gateway"):
         chosen(["joins", "nats"])
+
+
+def test_each_can_be_loaded() -> None:
+    assert [name for name in modules() if not inspect.iscoroutinefunction(load(name).soak)] == []
 
 
 @only_thorough
