@@ -229,6 +229,7 @@ def people_of(place: Place) -> Sequence[Person]:
     return EVERYBODY if THOROUGH else EVERYBODY[PLACES.index(place) // 2 % 2 :: 2]
 
 
+@pytest.mark.timeout(240)  # hundreds of cells, of which a busy machine does a few a second
 @pytest.mark.asyncio(loop_factories=["uvloop"])
 @pytest.mark.parametrize("place", unless_thorough(PLACES[::2], PLACES), ids=lambda place: place.name)
 async def test_the_product_answers_as_the_oracle_says(rig: tuple[Chat, ChatRooms], place: Place) -> None:
