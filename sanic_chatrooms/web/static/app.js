@@ -7,6 +7,7 @@ import { answerInvitation, changeName, createRoom, leaveRoom, signOut } from "./
 import { keepHistory, up } from "./back.js";
 import { Banner } from "./banner.js";
 import { Columns, narrow, onPhone } from "./columns.js";
+import { offers } from "./counts.js";
 import { askToDelete } from "./deleting.js";
 import { Directory } from "./directory.js";
 import { el, iconButton } from "./dom.js";
@@ -30,7 +31,6 @@ import { openSwitcher } from "./switcher.js";
 import { TalkPane } from "./talk-pane.js";
 import { noticeOf } from "./telling.js";
 import { ThreadColumn } from "./thread-column.js";
-import { offers } from "./unread.js";
 import { words } from "./words.js";
 
 /** `options`: see startChat. Show `element`, then `begin()`. */

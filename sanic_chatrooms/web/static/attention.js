@@ -2,8 +2,8 @@
 
 import { Blocks } from "./blocks.js";
 import { touch } from "./columns.js";
+import { offers, showBadge, titleOf, totals } from "./counts.js";
 import { Desktop } from "./desktop.js";
-import { offers, showBadge, titleOf, totals } from "./unread.js";
 import { words } from "./words.js";
 
 export class Attention {

@@ -1,10 +1,10 @@
 // Tells of messages that are meant for the user and are not on the screen, with a way to them: mentions, and replies.
 
 import { addressOf } from "./address.js";
+import { named } from "./counts.js";
 import { excerpt } from "./format.js";
 import { plainText } from "./richtext.js";
 import { textOf } from "./timeline.js";
-import { named } from "./unread.js";
 import { words } from "./words.js";
 
 const LATER = 500; // ms; the message itself may come after the event that tells of it

@@ -1,13 +1,13 @@
 // The pinned messages of a room, with a way to each. Loaded with the details of a room.
 
 import { namesOf } from "./attachments.js";
+import { offers } from "./counts.js";
 import { attempt, problemLine } from "./dialogs.js";
 import { button, el, iconButton } from "./dom.js";
 import { excerpt, momentOf } from "./format.js";
 import { part } from "./part.js";
 import { calm, plainText } from "./richtext.js";
 import { textOf } from "./timeline.js";
-import { offers } from "./unread.js";
 import { words } from "./words.js";
 
 const PAGE = 20;

@@ -1,7 +1,7 @@
 // The state of one room.
 
+import { loud } from "./counts.js";
 import { introduce, isReply, Timeline } from "./timeline.js";
-import { loud } from "./unread.js";
 
 export class Room {
   title = "";

@@ -2,10 +2,10 @@
 
 import { addressOf } from "./address.js";
 import { avatar, lineName } from "./avatar.js";
+import { loud, named, written } from "./counts.js";
 import { button, el, fill, icon, iconButton } from "./dom.js";
 import { toldApart } from "./format.js";
 import { KeyedList, walkable } from "./keyed.js";
-import { loud, named, written } from "./unread.js";
 import { words } from "./words.js";
 
 const INVITATIONS = 2; // that are shown at first

@@ -1,5 +1,6 @@
 // The search for messages, in this room or in all rooms of the user. Loaded when somebody opens it.
 
+import { offers } from "./counts.js";
 import { openDialog, radio } from "./dialogs.js";
 import { button, composing, el, fill, icon, iconButton } from "./dom.js";
 import { momentOf } from "./format.js";
@@ -8,7 +9,6 @@ import { walkable } from "./keyed.js";
 import { sentence } from "./reasons.js";
 import { calm } from "./richtext.js";
 import { textOf } from "./timeline.js";
-import { offers } from "./unread.js";
 import { words } from "./words.js";
 
 const PAUSE = 300; // ms after the last key

@@ -1,10 +1,10 @@
 // Ctrl+K: go to a room by a few letters of its name.
 
 import { lineName } from "./avatar.js";
+import { loud, written } from "./counts.js";
 import { composing, el, icon, iconButton } from "./dom.js";
 import { openDialog } from "./dialogs.js";
 import { KeyedList } from "./keyed.js";
-import { loud, written } from "./unread.js";
 import { words } from "./words.js";
 
 const SHOWN = 50;

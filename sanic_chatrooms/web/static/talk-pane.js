@@ -5,13 +5,13 @@ import { Banner } from "./banner.js";
 import { onPhone } from "./columns.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
+import { firstAbove, offers, written } from "./counts.js";
 import { button, composing, el, fill, icon, iconButton } from "./dom.js";
 import { number } from "./language.js";
 import { sentence, shutBecause, sentenceOf } from "./reasons.js";
 import { withLinks } from "./richtext.js";
 import { rowActs } from "./row-acts.js";
 import { skeleton, statePanel } from "./states.js";
-import { firstAbove, offers, written } from "./unread.js";
 import { words } from "./words.js";
 
 export class TalkPane {

@@ -7,7 +7,8 @@ import { settled, world } from "./support.mjs";
 import "./page.mjs";
 
 const { Room } = await import("../../../sanic_chatrooms/web/static/room.js");
-const { firstAbove, loud, named, titleOf, totals, Unread, written } = await import("../../../sanic_chatrooms/web/static/unread.js");
+const { firstAbove, loud, named, titleOf, totals, written } = await import("../../../sanic_chatrooms/web/static/counts.js");
+const { Unread } = await import("../../../sanic_chatrooms/web/static/unread.js");
 
 const ME = "guest-1";
 const said = (seq, more = {}) => ({ type: "message", room: "a", seq, msgId: `m${seq}`, timestamp: seq, payload: { text: "x" }, sender: { id: "u2", name: "Bob" }, ...more });

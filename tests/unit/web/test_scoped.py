@@ -107,4 +107,4 @@ def test_the_component_imports_the_client_and_nothing_else() -> None:
     assert re.findall(r"^import .*", component(FOLDER), re.MULTILINE) == [
         'import { ChatRooms, fold } from "./client.js";'
     ]
-    assert len(compact_script(component(FOLDER))) < 161 * 1024
+    assert len(compact_script(component(FOLDER))) < 155 * 1024

@@ -6,7 +6,7 @@ import { relate } from "../related.js";
 import { opensIn, rightsIn } from "../rights.js";
 import { Room } from "../room.js";
 import { introduce } from "../timeline.js";
-import { offers } from "../unread.js";
+import { offers } from "../counts.js";
 
 const SHOWN = 100; // people who can be mentioned
 const SPREAD = 2000; // ms, in which all who see a change ask what they may do now
