@@ -246,6 +246,33 @@ async def test_rows_are_in_few_groups_in_which_they_stay(served: ServedApp, new_
     assert wrong == {"wrong": [], "groups": 50}
 
 
+async def test_groups_stay_small_and_keep_their_rows_as_older_messages_come(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    page = await new_page()
+    await page.goto("/chat/")
+
+    rows = await page.evaluate(
+        """async () => {
+            const { GroupedList } = await import("/chat/static/grouped.js");
+            const { rowsOf } = await import("/chat/static/rows.js");
+            const list = new GroupedList(document.createElement("div"), () => document.createElement("p"), () => 1);
+            const items = Array.from({ length: 200 }, (_, seq) => ({ key: `${seq}`, seq, at: 3600, type: "message", text: "" }));
+            let moved = 0;
+            for (let from = 190; from >= 0; from -= 10) {
+                const homes = new Map(items.map(({ key }) => [key, list.get(key)?.parentElement]));
+                list.set(rowsOf(items.slice(from), null));
+                for (const [key, home] of homes) if (home && home !== list.get(key).parentElement) moved++;
+            }
+            return { moved, most: Math.max(...[...list.parent.children].map((group) => group.childElementCount)) };
+        }"""
+    )
+
+    assert rows["moved"] == 0
+    assert rows["most"] <= 20
+
+
 async def test_messages_that_look_long_and_are_low_leave_others_in_reach(
     served: ServedApp, new_page: Pages
 ) -> None:

@@ -20,7 +20,8 @@ export function rowsOf(items, newAfter, editing, isFolded = () => false) {
   let drawn = newAfter === null;
   for (const item of items) {
     const day = dayOf(item.at);
-    if (!before || dayOf(before.at) !== day) rows.push({ key: `day-${day}`, kind: "day", sign: dayName(item.at) });
+    // By the message below it: one that stood above all others would draw older ones into its group of rows.
+    if (!before || dayOf(before.at) !== day) rows.push({ key: `day-${item.key}`, kind: "day", sign: dayName(item.at) });
     if (!drawn && item.seq > newAfter) {
       drawn = true;
       // Everything shown is new, so a line above it would be useless.
