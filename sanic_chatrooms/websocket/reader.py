@@ -8,8 +8,9 @@ frame that arrives byte by byte is appended to one buffer and parsed once, when 
 import codecs
 import time
 from collections.abc import Callable
+from typing import Protocol
 
-__all__ = ["CONTROL_BURST", "CONTROL_RATE", "FRAGMENT_LIMIT", "Reader", "Unmask", "apply_mask"]
+__all__ = ["CONTROL_BURST", "CONTROL_RATE", "FRAGMENT_LIMIT", "Reader", "Taker", "Unmask", "apply_mask"]
 
 FRAGMENT_LIMIT = 256
 """Frames of one message, at most: even empty frames cost memory …"""
@@ -34,30 +35,43 @@ _CONT, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0, 1, 2, 8, 9, 10
 _CLOSE_CODES = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014))
 
 
-class Reader:
-    """Feed it chunks. It calls `message` for each text message (bytes, checked to be UTF-8), and `binary` for each binary one.
+class Taker(Protocol):
+    """Takes what a reader has read besides text. One object for each connection, in the place of five functions."""
 
-    `closed(code, reason)` is called once, when the peer sends a close frame. `failed(code, reason)` is called once, when
-    the peer breaks a rule: 1002 protocol, 1007 UTF-8, 1008 flood, 1009 size. After either, nothing more is read. `ping`
-    gets the payload of each ping, and `pong` is called for each pong; their number is limited. `mask` unmasks frames:
-    pass one that is written in C.
+    def take_binary(self, data: bytes) -> None:
+        """A binary message."""
+
+    def take_ping(self, payload: bytes) -> None:
+        """A ping."""
+
+    def take_pong(self) -> None:
+        """A pong."""
+
+    def take_close(self, code: int, reason: str) -> None:
+        """A close frame, once."""
+
+    def take_failure(self, code: int, reason: str) -> None:
+        """The peer has broken a rule, once: 1002 protocol, 1007 UTF-8, 1008 flood, 1009 size."""
+
+
+class Reader:
+    """Feed it chunks. It calls `message` for each text message (bytes, checked to be UTF-8), and `taker` for all else.
+
+    After a close frame or a failure, nothing more is read. The number of pings and pongs is limited. `mask` unmasks frames: pass one that is
+    written in C.
     """
 
     __slots__ = (
-        "_buffer", "_clock", "_closed", "_control_at", "_controls", "_decoder", "_failed", "_fragments", "_is_text", "_mask", "_need",
-        "_ping", "_pong", "_size", "_start", "binary", "done", "max_size", "message", "paused",
+        "_buffer", "_clock", "_control_at", "_controls", "_decoder", "_fragments", "_is_text", "_mask", "_need", "_size", "_start",
+        "_taker", "done", "max_size", "message", "paused",
     )  # fmt: skip
 
     def __init__(
         self,
         max_size: int,
-        *,
         message: Callable[[bytes], None],
-        binary: Callable[[bytes], None],
-        ping: Callable[[bytes], None],
-        pong: Callable[[], None],
-        closed: Callable[[int, str], None],
-        failed: Callable[[int, str], None],
+        taker: Taker,
+        *,
         mask: Unmask = apply_mask,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -68,11 +82,7 @@ class Reader:
         self.done = False
         """A close frame or a violation was read, so nothing more is read."""
         self.message = message
-        self.binary = binary
-        self._ping = ping
-        self._pong = pong
-        self._closed = closed
-        self._failed = failed
+        self._taker = taker
         self._mask = mask
         self._clock = clock
         self._buffer = bytearray()
@@ -208,7 +218,7 @@ class Reader:
         elif opcode >= 8:
             self._take_control(opcode, payload)
         elif opcode == _BINARY and first & 0x80:
-            self.binary(payload)
+            self._taker.take_binary(payload)
         else:
             self._take_fragment(first, opcode, payload)
 
@@ -229,7 +239,7 @@ class Reader:
         if final:
             whole = b"".join(self._fragments)
             self._fragments, self._size = None, 0
-            (self.message if self._is_text else self.binary)(whole)
+            (self.message if self._is_text else self._taker.take_binary)(whole)
 
     def _take_control(self, opcode: int, payload: bytes) -> None:
         now = self._clock()
@@ -238,9 +248,9 @@ class Reader:
         if self._controls < 0:
             self._fail(1008, "too many pings")
         elif opcode == _PING:
-            self._ping(payload)
+            self._taker.take_ping(payload)
         else:
-            self._pong()
+            self._taker.take_pong()
 
     def _take_close(self, payload: bytes) -> None:
         if not payload:
@@ -259,7 +269,7 @@ class Reader:
 
     def _close(self, code: int, reason: str) -> None:
         self._end()
-        self._closed(code, reason)
+        self._taker.take_close(code, reason)
 
     def _is_utf8(self, payload: bytes) -> bool:
         try:
@@ -270,7 +280,7 @@ class Reader:
 
     def _fail(self, code: int, reason: str) -> bool:
         self._end()
-        self._failed(code, reason)
+        self._taker.take_failure(code, reason)
         return False
 
     def _end(self) -> None:

@@ -20,8 +20,8 @@ MAX_SIZE = 16 * 1024 * 1024
 class EchoConnection(FastConnection):
     """Sends binary messages back, which a chat does not take."""
 
-    def _take_binary(self, payload: bytes) -> None:
-        text = bytearray(frame(payload))
+    def take_binary(self, data: bytes) -> None:
+        text = bytearray(frame(data))
         text[0] = 0x82
         self.reply(bytes(text))
 

@@ -43,16 +43,21 @@ class Connection:
         self.frames = 0
         self.sent = bytearray()
         self.said: list[tuple[Any, ...]] = []
-        self.reader = Reader(
-            MAX_SIZE,
-            message=self.take,
-            binary=lambda payload: self.said.append(("binary", payload)),
-            ping=lambda payload: self.said.append(("ping", payload)),
-            pong=lambda: None,
-            closed=lambda code, reason: self.said.append(("closed", code)),
-            failed=lambda code, reason: self.said.append(("failed", code)),
-            clock=Clock(),
-        )
+        self.reader = Reader(MAX_SIZE, self.take, self, clock=Clock())
+
+    def take_binary(self, data: bytes) -> None:
+        self.said.append(("binary", data))
+
+    def take_ping(self, payload: bytes) -> None:
+        self.said.append(("ping", payload))
+
+    def take_pong(self) -> None: ...
+
+    def take_close(self, code: int, reason: str) -> None:
+        self.said.append(("closed", code))
+
+    def take_failure(self, code: int, reason: str) -> None:
+        self.said.append(("failed", code))
 
     def take(self, payload: bytes) -> None:
         self.said.append(("text", payload.decode()))  # raises if it is no UTF-8

@@ -29,16 +29,7 @@ class FastConnection(SanicConnection):
 
     def attach(self, session: Session) -> None:
         """Pass frames to this session from now on."""
-        self._reader = Reader(
-            self._max_size,
-            message=session.receive,
-            binary=self._take_binary,
-            ping=self._pong,
-            pong=session.ponged,
-            closed=self._take_close,
-            failed=self._fail,
-            mask=self._parts.mask,
-        )
+        self._reader = Reader(self._max_size, session.receive, self, mask=self._parts.mask)
         super().attach(session)
 
     def _read(self, session: Session, data: bytes) -> None:
@@ -49,22 +40,31 @@ class FastConnection(SanicConnection):
         elif not reader.done:
             # Closed by us: only the peer's close frame still matters.
             reader.message = _ignore
-            reader.binary = _ignore
             reader.paused = False
             reader.feed(data)
 
     def _missing(self) -> int:
         return 0 if self._reader is None else self._reader.missing
 
-    def _take_binary(self, _: bytes) -> None:
-        if self._session is not None:
+    # ---- what the reader calls ----
+
+    def take_binary(self, data: bytes) -> None:
+        """See `Taker`."""
+        if self._session is not None and not self._closing:
             self._session.close(CloseCode.BINARY)
 
-    def _pong(self, payload: bytes) -> None:
+    def take_ping(self, payload: bytes) -> None:
+        """See `Taker`."""
         if self._session is not None:
             self._session.answer_raw(pong_frame(payload))
 
-    def _take_close(self, code: int, reason: str) -> None:
+    def take_pong(self) -> None:
+        """See `Taker`."""
+        if self._session is not None:
+            self._session.ponged()
+
+    def take_close(self, code: int, reason: str) -> None:
+        """See `Taker`."""
         self._answered = True
         if self._is_open():
             if code == 1005:  # a close frame without a code is answered by one
@@ -74,16 +74,19 @@ class FastConnection(SanicConnection):
                 self._send_close(code, reason)
         self._peer_closed()
 
-    def _send_close(self, code: int, text: str) -> None:
-        self._write(close_frame(code, text))
-        self._shut()
-
-    def _fail(self, code: int, reason: str) -> None:
+    def take_failure(self, code: int, reason: str) -> None:
+        """See `Taker`."""
         self._violated = True
         if self._session is not None and not self._session.closed:
             self._session.close(code, reason)
         else:
             self._finish_soon()
+
+    # ---- what the session calls ----
+
+    def _send_close(self, code: int, text: str) -> None:
+        self._write(close_frame(code, text))
+        self._shut()
 
     def pause(self) -> None:
         """Read no more: the session's queue is full. Bytes that were read and not parsed yet wait, too."""

@@ -29,16 +29,22 @@ class Heard:
     def __init__(self, max_size: int = MAX) -> None:
         self.clock = Clock()
         self.said: list[tuple[Any, ...]] = []
-        self.reader = Reader(
-            max_size,
-            message=lambda m: self.said.append(("text", m)),
-            binary=lambda m: self.said.append(("binary", m)),
-            ping=lambda p: self.said.append(("ping", p)),
-            pong=lambda: self.said.append(("pong",)),
-            closed=lambda code, reason: self.said.append(("closed", code, reason)),
-            failed=lambda code, reason: self.said.append(("failed", code)),
-            clock=self.clock,
-        )
+        self.reader = Reader(max_size, lambda m: self.said.append(("text", m)), self, clock=self.clock)
+
+    def take_binary(self, data: bytes) -> None:
+        self.said.append(("binary", data))
+
+    def take_ping(self, payload: bytes) -> None:
+        self.said.append(("ping", payload))
+
+    def take_pong(self) -> None:
+        self.said.append(("pong",))
+
+    def take_close(self, code: int, reason: str) -> None:
+        self.said.append(("closed", code, reason))
+
+    def take_failure(self, code: int, reason: str) -> None:
+        self.said.append(("failed", code))
 
     def feed(self, *chunks: bytes) -> list[tuple[Any, ...]]:
         for chunk in chunks:
