@@ -1,4 +1,4 @@
-"""SQL stores of tests over tables that are there already, and empty: to make them takes half of the processor time of a test.
+"""SQL stores of tests over tables that are there already, and empty: to make them takes a third of the processor time of these tests.
 
 Suites start their stores under new names. The first store of a name finds the tables that an earlier test had, under the
 name which they had then. That a store makes its tables, and migrates them, has tests of its own.
