@@ -109,7 +109,7 @@ class Occupancy:
         self._telling: asyncio.Task[None] | None = None
         self._changes: dict[str, _Diff | int] = {}
         """What rooms are told next; where there are many users, only how many."""
-        self._throttle = Throttle(self._interval, self._emit, clock, waits=waits)
+        self._throttle = Throttle(self._interval, self._emit, clock, people=self._size, waits=waits)
         self._refreshed_at = self._looked_at = clock()
         hub.handle("presence", self.receive)
 
@@ -350,21 +350,22 @@ class Occupancy:
             self._changes[room] = new if old is None else _merged(old, new)
         self._throttle.note(room)
 
-    def _interval(self, room: str) -> float:
+    def _size(self, room: str) -> int:
         held = self._hub.room(room)
-        return INTERVAL if held is None else max(INTERVAL, held.size / DELIVERIES)
+        return 0 if held is None else held.size
 
-    def _emit(self, room: str) -> int:
+    def _interval(self, room: str) -> float:
+        return max(INTERVAL, self._size(room) / DELIVERIES)
+
+    def _emit(self, room: str) -> None:
         change = self._changes.pop(room, None)
-        held = self._hub.room(room)
-        if change is None or held is None:
-            return 0
+        if change is None or self._hub.room(room) is None:
+            return
         if isinstance(change, int):
             event = events.Presence(change)
         else:
             event = events.Presence(change.online, change.joined, change.left, change.renamed or None)
         self._hub.tell(room, event)
-        return held.size
 
 
 def _parts(diff: _Diff, online: int) -> Iterator[_Diff]:

@@ -15,21 +15,23 @@ the event loop, messages would wait for thousands of writes."""
 class Throttle:
     """Calls `emit(room)` when a room changed: at once, or, if it did so less than `interval` seconds ago, after the interval.
 
-    `emit` returns how many people it has told. Where many rooms change at a time, they wait for their turn. `interval` may be a function of
-    the room, asked after each `emit`. While `waits()` is true, nothing is emitted.
+    `interval` may be a function of the room, asked after each `emit`. `people`: how many hear of a room. Where many rooms change at a time, these
+    wait for their turn; without it, none does. While `waits()` is true, nothing is emitted. It belongs to one loop.
     """
 
     def __init__(
         self,
         interval: float | Callable[[str], float],
-        emit: Callable[[str], int],
+        emit: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
         *,
+        people: Callable[[str], int] = lambda room: 0,
         waits: Callable[[], bool] = lambda: False,
     ) -> None:
         self._interval = interval if callable(interval) else lambda room: interval
         self._emit = emit
         self._clock = clock
+        self._people = people
         self._waits = waits
         self._again: dict[str, float] = {}
         """When a room may be told again."""
@@ -72,7 +74,8 @@ class Throttle:
     def _tell(self, room: str) -> None:
         self._due.discard(room)
         self._ready.pop(room, None)
-        self._told += self._emit(room)
+        self._told += self._people(room)
+        self._emit(room)
         self._again[room] = self._clock() + self._interval(room)
         if self._told >= MOST:
             self._told, self._rests = 0, True

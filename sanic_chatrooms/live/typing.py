@@ -87,8 +87,6 @@ class Typists:
                 self._throttle.note(room)
         self._throttle.sweep()
 
-    def _emit(self, room: str) -> int:
+    def _emit(self, room: str) -> None:
         users = [user for user, _ in self._rooms.get(room, {}).values()]
         self._hub.tell(room, Typing(users))
-        held = self._hub.room(room)
-        return 0 if held is None else held.size

@@ -7,6 +7,7 @@ handshakes, give up, and try again.
 import asyncio
 import math
 import random
+import time
 from collections.abc import Callable
 
 from ..support.backoff import jittered
@@ -24,8 +25,13 @@ RATE = 50.0
 often all workers restart together."""
 PAUSE = 0.02
 """Seconds between two batches, jittered. Closing a connection takes 0.15 ms or more, and those who are left wait for a whole batch."""
+LATE = 5
+"""A batch is at most so many times as large where the event loop was late."""
 COME_BACK_WITHIN = 2.0
 """Seconds within which clients are told to reconnect, each at a random moment."""
+
+
+_clock = time.monotonic
 
 
 def spread(connections: int, within: float) -> float:
@@ -48,13 +54,17 @@ async def drain(sessions: Sessions, flush: Callable[[], None], within: float) ->
     """Close all connections, also those that are opened meanwhile. Returns when all were told; the peers may still be connected."""
     waiting = list(sessions)
     random.shuffle(waiting)
-    batches = max(1, round(spread(len(waiting), within) / PAUSE))
-    size = max(1, math.ceil(len(waiting) / batches))
-    for start in range(0, len(waiting), size):
-        if start:
+    seconds = max(spread(len(waiting), within), PAUSE)
+    size = math.ceil(len(waiting) * min(1.0, PAUSE / seconds))
+    began, told = _clock(), 0
+    while told < len(waiting):
+        if told:
             await asyncio.sleep(jittered(PAUSE, 0.5, 1.5))
-        for session in waiting[start : start + size]:
+        due = math.ceil(len(waiting) * (_clock() - began) / seconds)
+        batch = waiting[told : told + max(size, min(due - told, LATE * size))]
+        for session in batch:
             send_away(session)
+        told += len(batch)
         flush()
     for session in sessions:
         send_away(session)

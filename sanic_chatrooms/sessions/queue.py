@@ -285,6 +285,7 @@ class _Ended(CommandQueue):
 
     def __init__(self) -> None:
         """It has no session."""
+        self.under_way = 0
 
     def do(self, work: Work) -> None: ...
     def rest(self, seconds: float) -> None: ...

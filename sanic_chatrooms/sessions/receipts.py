@@ -63,10 +63,8 @@ class ReadEvents:
                 if seat is not None and seat.standing.member:
                     session.answer_raw(session.codec.reply(event))
 
-    def _emit(self, key: str) -> int:
+    def _emit(self, key: str) -> None:
         room, note = self._latest.pop(key)
         envelope = Envelope(room, "", 0, "receipt", encode(note))
         self.receive(envelope)
         self._publish(envelope)
-        held = self._hub.room(room)
-        return 0 if held is None else held.size

@@ -13,7 +13,7 @@ import { words } from "./words.js";
 const HOUR = 3600;
 const TIMES = [HOUR / 6, HOUR, 24 * HOUR, 7 * 24 * HOUR, null];
 const PAGE = 100;
-const MOST = 2000; // bans or mutes of a room
+const PAGES = 20;
 
 // Their words: words.moderation.
 const ACTS = { "member.mute": "mute", "member.kick": "kick", "member.ban": "ban" };
@@ -30,11 +30,11 @@ export async function muteOf(chat, room, { id }) {
 // Bans or mutes of the room, page by page, up to the one that is wanted.
 async function restricted(chat, room, kind, isWanted = () => false) {
   const lines = [];
-  for (let cursor; ; ) {
-    const page = await chat.request("restrictions", { room: room.id, payload: { kind, cursor, limit: PAGE } });
-    lines.push(...page.restrictions);
-    cursor = page.cursor;
-    if (!cursor || lines.length >= MOST || page.restrictions.some(isWanted)) return lines;
+  for (let cursor, page = 1; ; page++) {
+    const answer = await chat.request("restrictions", { room: room.id, payload: { kind, cursor, limit: PAGE } });
+    lines.push(...answer.restrictions);
+    cursor = answer.cursor;
+    if (!cursor || page === PAGES || answer.restrictions.some(isWanted)) return lines;
   }
 }
 

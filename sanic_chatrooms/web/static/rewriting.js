@@ -22,7 +22,8 @@ export function rewriting(item, { maxText, people, onFormat, onSave, onLeave }) 
   };
   const fit = () => {
     yes.disabled = !writing.fit();
-    hint.textContent = yes.disabled && !writing.tooLong ? words.message.empty : words.message.saves;
+    const said = yes.disabled && !writing.tooLong ? words.message.empty : words.message.saves;
+    if (hint.textContent !== said) hint.textContent = said; // otherwise it may be read aloud at each key
   };
   const writing = new Writing({ "aria-label": words.message.edit, enterkeyhint: "done", testid: "edit-field", oninput: fit, onfocus: fit }, { onKey: (event) => completion.key(event) || marksWith(event, onFormat), onEnter: save, onEscape: leave });
   const completion = new Completion(writing.field, people, `mentions-${item.key}`);

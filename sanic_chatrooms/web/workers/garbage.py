@@ -8,7 +8,11 @@ __all__ = ["COLLECTOR", "CROWD", "RARER", "Collector", "freeze_loaded"]
 CROWD, WITHIN = 100, 2.0
 """So many connections that come within so many seconds are a crowd."""
 RARER = 50
-"""Full collections come so many times as rarely while a crowd comes: not at all for some 50,000 connections."""
+"""Full collections come so many times as rarely while a crowd comes: not at all for some 50,000 connections. …"""
+LONGEST = 30
+"""… But once in so many times `WITHIN` they come as usual, in case the crowd never ends."""
+_LARGEST = 2**31 - 1
+"""The largest threshold that there is."""
 
 
 def freeze_loaded() -> None:
@@ -34,35 +38,44 @@ class Collector:
     def __init__(self) -> None:
         self._came = 0
         """Connections since the last look."""
-        self._looks = False
-        """There will be another look."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """The loop in which there will be another look."""
+        self._looks = 0
+        """While a crowd comes."""
         self._usual: tuple[int, int, int] | None = None
         """Thresholds to go back to; None: nothing is put off."""
         self._rare = (0, 0, 0)
 
     def came(self) -> None:
         """A connection has come."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:  # the one before may have ended
+            self._begin(loop)
         self._came += 1
-        if not self._looks:
-            self._look_later()
-        if self._came == CROWD and self._usual is None:
+        if self._came == CROWD and self._usual is None and self._looks < LONGEST:
             self._put_off()
 
-    def _look_later(self) -> None:
-        self._looks = True
-        asyncio.get_running_loop().call_later(WITHIN, self._look)
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._go_on()
+        self._loop, self._came, self._looks = loop, 0, 0
+        loop.call_later(WITHIN, self._look, loop)
 
-    def _look(self) -> None:
-        self._looks = False
-        if self._came >= CROWD:
-            self._look_later()
-        else:
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop is not self._loop:
+            return
+        if self._came < CROWD:
             self._go_on()
+            self._loop = None
+            return
         self._came = 0
+        self._looks = self._looks % LONGEST + 1
+        if self._looks == LONGEST:
+            self._go_on()
+        loop.call_later(WITHIN, self._look, loop)
 
     def _put_off(self) -> None:
         young, middle, full = self._usual = gc.get_threshold()
-        self._rare = young, middle, full * RARER
+        self._rare = young, middle, min(full * RARER, _LARGEST)
         gc.set_threshold(*self._rare)
 
     def _go_on(self) -> None:

@@ -17,11 +17,9 @@ class Told(list[str]):
         self.clock = Clock()
         self.people = 1
         self.busy = False
-        self.throttle = Throttle(1.0, self.tell, self.clock, waits=lambda: self.busy)
-
-    def tell(self, room: str) -> int:
-        self.append(room)
-        return self.people
+        self.throttle = Throttle(
+            1.0, self.append, self.clock, people=lambda room: self.people, waits=lambda: self.busy
+        )
 
 
 @pytest.fixture
@@ -99,7 +97,7 @@ def test_quiet_rooms_are_forgotten(told: Told) -> None:
 
 
 def test_an_interval_of_its_own_counts_from_what_it_is_after_each_time(told: Told) -> None:
-    throttle = Throttle(lambda room: float(len(told)), told.tell, told.clock)
+    throttle = Throttle(lambda room: float(len(told)), told.append, told.clock)
     throttle.note("a")  # the next one second later, and the one after that two
     told.clock.advance(1.0)
     throttle.note("a")
@@ -152,6 +150,17 @@ async def test_few_people_are_told_in_a_turn_however_many_rooms_change(told: Tol
 
     assert [len(turn) for turn in turns] == [2, 2, 1]
     assert sorted(told) == rooms
+
+
+def test_where_people_are_not_counted_no_room_waits_for_another() -> None:
+    told: list[str] = []
+    throttle = Throttle(1.0, told.append, Clock())
+
+    rooms = [f"r{number}" for number in range(3 * MOST)]
+    for room in rooms:
+        throttle.note(room)
+
+    assert told == rooms
 
 
 @pytest.mark.usefixtures("at_rest")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,8 +13,9 @@ from sanic_chatrooms import User
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.config.load import load
 from sanic_chatrooms.declaration import Declaration
+from sanic_chatrooms.sessions import drain as module
 from sanic_chatrooms.sessions.drain import COME_BACK_WITHIN, FEW, RATE, drain, spread
-from sanic_chatrooms.testing import MemoryClient, chat_client
+from sanic_chatrooms.testing import Clock, MemoryClient, chat_client
 
 
 @pytest.fixture
@@ -72,8 +74,11 @@ async def test_many_are_closed_in_batches_and_those_that_wait_are_served(chat: C
     assert all(client.connection.closed == (1012, "server restarts") for client in there)
 
 
-async def test_few_are_closed_in_a_turn_of_the_event_loop(chat: Chat) -> None:
+async def test_few_are_closed_in_a_turn_of_the_event_loop(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Those who are here still wait for no more than that."""
+    monkeypatch.setattr(module, "_clock", Clock())  # the loop is never late
     there = await clients(chat, FEW + 20)
     closed = [0]
 
@@ -83,6 +88,27 @@ async def test_few_are_closed_in_a_turn_of_the_event_loop(chat: Chat) -> None:
         closed.append(sum(client.connection.closed is not None for client in there))
 
     assert max(after - before for before, after in pairwise(closed)) <= len(there) / 8
+
+
+@pytest.mark.parametrize("late", [0.0, 0.01, 0.03])
+async def test_it_keeps_to_its_time_where_the_event_loop_is_late(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, late: float
+) -> None:
+    clock = Clock()
+    there = await clients(chat, FEW + 20)
+
+    async def sleep(seconds: float) -> None:
+        assert not all(client.connection.closed for client in there)
+        clock.advance(seconds + late)
+
+    monkeypatch.setattr(module, "_clock", clock)
+    monkeypatch.setattr(module, "asyncio", SimpleNamespace(sleep=sleep))
+    began = clock()
+
+    await drain(chat.sessions, chat.hub.flush, 1.0)
+
+    assert all(client.connection.closed for client in there)
+    assert clock() - began <= spread(len(there), 1.0) + 1.5 * module.PAUSE + late
 
 
 async def test_who_comes_while_others_are_sent_away_is_sent_away_with_the_last(chat: Chat) -> None:
