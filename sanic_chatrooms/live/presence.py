@@ -318,9 +318,7 @@ class Occupancy:
                 if entry.room not in _NO_ROOMS:
                     diff = diffs.get(entry.room) or diffs.setdefault(entry.room, _Diff())
                     getattr(diff, change).append(entry.user)
-        if not diffs:
-            return {}
-        counts = await self._counts(diffs)
+        counts = await self._counts(diffs) if diffs else {}
         for room, online in counts.items():
             self._pass_on(room, diffs[room], online)
         return counts

@@ -202,7 +202,8 @@ async def test_killing_a_subprocess_takes_its_workers(
     code = await asyncio.to_thread(server.kill)
 
     assert code == -9
-    with pytest.raises(ConnectionRefusedError):
+    # Reset: the last worker ended after the connection had begun to wait for it.
+    with pytest.raises((ConnectionRefusedError, ConnectionResetError)):
         await http_request("127.0.0.1", server.port, "GET", "/")
 
 

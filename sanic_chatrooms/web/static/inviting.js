@@ -22,14 +22,15 @@ function content(chat, room, directory) {
   const done = new Map(); // id → what was done
   let way = ways[0];
   let isLooking = false;
+  let told = "";
   const said = words.inviting;
-  const { field, row } = textField(said.who, { testid: "invite-field", oninput: () => look(), required: false });
+  const { field, row } = textField(said.who, { testid: "invite-field", oninput: () => look((told = "")), required: false });
   const box = el("ul.people-list", { "aria-label": words.people.label });
   const nothing = el("p.hint", { role: "status", testid: "invite-nothing" });
   const problem = problemLine();
   const list = new KeyedList(box, (one) => personLine(one, () => act(one)));
   const choice = (one) => radio({ name: "way", value: one, checked: one === way, onchange: () => show((way = one)) }, said.ways[WAYS[one]]);
-  const tell = { done: ({ title, content: note }) => (nothing.textContent = `${title}. ${note}`) };
+  const tell = { done: ({ title, content: note }) => show((told = `${title}. ${note}`)) };
 
   function show() {
     const letters = field.value.trim();
@@ -41,7 +42,7 @@ function content(chat, room, directory) {
       return { ...one, key: one.id, mark, way, state, sign: `${one.name}|${mark}|${way}|${state}` };
     }));
     const none = isLooking ? words.search.searching : letters ? said.unseen : said.nobody;
-    nothing.textContent = inside ? said.inside(inside.name) : people.length ? "" : none;
+    nothing.textContent = told || (inside ? said.inside(inside.name) : people.length ? "" : none);
   }
 
   async function look() {

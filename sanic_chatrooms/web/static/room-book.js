@@ -64,15 +64,12 @@ export class RoomBook {
   listed() {
     const rooms = [...this.rooms.values()].filter((room) => !room.isDraft && (room.listed || room.isDirect || room.status === "ready"));
     tellApart(rooms.filter(({ isDirect }) => !isDirect));
-    const directs = [...this.rooms.values()].filter(({ isDirect }) => isDirect);
+    const all = [...this.rooms.values()];
+    const directs = all.filter(({ isDirect }) => isDirect);
     tellApart(directs, this.names.all());
-    for (const room of directs) if (room.isDraft) room.near = this.#seen(room.partner);
+    // Whether they are in a room that is shown here, as far as that is known.
+    for (const room of directs) if (room.isDraft) room.near = all.some(({ people }) => people.get(room.partner.id)?.here) || undefined;
     return rooms.sort((a, b) => a.isDirect - b.isDirect || a.archived - b.archived || byName(a, b));
-  }
-
-  // Whether somebody is in a room that is shown here; undefined: that is not known.
-  #seen({ id }) {
-    return [...this.rooms.values()].some(({ people }) => people.get(id)?.here) || undefined;
   }
 
   /** People whom this page has seen, to write to: each as the room that it would be. */
