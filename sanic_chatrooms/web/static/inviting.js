@@ -55,7 +55,7 @@ function content(chat, room, directory) {
 
   async function act({ id, way: chosen }) {
     done.set(id, "…");
-    show();
+    show((told = ""));
     const isDone = await attempt(problem, () => chat.request(chosen, { room: room.id, payload: { user: id } }));
     if (isDone) done.set(id, said.done[WAYS[chosen]]);
     else done.delete(id);
