@@ -601,10 +601,9 @@ async def element(walk: Walk) -> None:
     await expect(page.get_by_text("You are offline.")).to_be_hidden()
     await say(page, "Here again")  # connected, as the server sees it too
     async with asyncio.timeout(30):
-        while not await page.get_by_test_id(
-            "ended"
-        ).is_visible():  # who is just coming back once more was not sent away
-            await chat.disconnect(walk.site.user("Ada"), reason="See you tomorrow")
+        while not await page.get_by_test_id("ended").is_visible():
+            # Again, since who is just coming back once more was not sent away.
+            await chat.disconnect(ada, reason="See you tomorrow")
             await page.wait_for_timeout(300)
     await look("disconnected", "ended")
 
