@@ -16,7 +16,9 @@ __all__ = ["GENERATOR_CORE", "SERVER_CORE", "Running", "pinned", "running"]
 _cores = sorted(os.sched_getaffinity(0))
 SERVER_CORE, GENERATOR_CORE = _cores[0], _cores[-1]
 PATIENCE = 20.0
-"""Seconds that a server may take to listen."""
+"""Seconds that a server may take to listen, and then to have started."""
+LOOKS_EVERY, BUSY = 0.25, 0.02
+"""A server has started when it has taken less than so many seconds of processor time between two looks."""
 
 
 class Running(msgspec.Struct):
@@ -60,6 +62,14 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     raise TimeoutError("the server does not listen")
 
 
+def _wait_until_started(server: Running) -> None:
+    """Wait for what a server loads after it listens, which is not a part of what it does for its clients."""
+    until, before = time.monotonic() + PATIENCE, -1.0
+    while (now := server.cpu()) - before >= BUSY and time.monotonic() < until:
+        before = now
+        time.sleep(LOOKS_EVERY)
+
+
 @contextlib.contextmanager
 def running(command: list[str], environment: dict[str, str] | None = None) -> Iterator[Running]:
     """Start `command` with a free port as its last argument; end it on leaving."""
@@ -72,7 +82,9 @@ def running(command: list[str], environment: dict[str, str] | None = None) -> It
     )
     try:
         _wait_for(port, process)
-        yield Running(process.pid, port)
+        server = Running(process.pid, port)
+        _wait_until_started(server)
+        yield server
     finally:
         process.kill()
         process.wait()
