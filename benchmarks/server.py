@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-__all__ = ["GENERATOR_CORE", "SERVER_CORE", "Running", "pinned", "running"]
+__all__ = ["GENERATOR_CORE", "SERVER_CORE", "Running", "pinned", "running", "wait_until_started"]
 
 _cores = sorted(os.sched_getaffinity(0))
 SERVER_CORE, GENERATOR_CORE = _cores[0], _cores[-1]
@@ -62,7 +62,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     raise TimeoutError("the server does not listen")
 
 
-def _wait_until_started(server: Running) -> None:
+def wait_until_started(server: Running) -> None:
     """Wait for what a server loads after it listens, which is not a part of what it does for its clients."""
     until, before = time.monotonic() + PATIENCE, -1.0
     while (now := server.cpu()) - before >= BUSY and time.monotonic() < until:
@@ -83,7 +83,7 @@ def running(command: list[str], environment: dict[str, str] | None = None) -> It
     try:
         _wait_for(port, process)
         server = Running(process.pid, port)
-        _wait_until_started(server)
+        wait_until_started(server)
         yield server
     finally:
         process.kill()

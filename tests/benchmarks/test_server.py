@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from unittest.mock import Mock
 
-from benchmarks.server import running
+import pytest
 
-LATE_WORK = 0.4
-LISTENS_FIRST = f"""
-import socket, sys, time
-listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
-while time.process_time() < {LATE_WORK}:
-    pass
-listening.accept()
-time.sleep(60)
-"""
+from benchmarks import server
 
 
-def test_what_a_server_does_to_start_is_over_before_it_is_measured(tmp_path: Path) -> None:
-    script = tmp_path / "listens_first.py"
-    script.write_text(LISTENS_FIRST)
+def test_a_server_is_measured_when_it_has_done_what_belongs_to_its_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "LOOKS_EVERY", 0)
+    loading = Mock(spec=server.Running)
+    loading.cpu.side_effect = [0.3, 0.5, 0.7, 0.71]
 
-    with running([sys.executable, str(script)]) as server:
-        assert server.cpu() >= LATE_WORK - 0.02  # both are counted in hundredths
+    server.wait_until_started(loading)
+
+    assert loading.cpu.call_count == 4
+
+
+def test_a_server_that_is_never_idle_is_measured_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "LOOKS_EVERY", 0)
+    monkeypatch.setattr(server, "PATIENCE", 0)
+    busy = Mock(spec=server.Running)
+    busy.cpu.side_effect = [0.3, 0.5]
+
+    server.wait_until_started(busy)
+
+    assert busy.cpu.call_count == 1
