@@ -129,7 +129,7 @@ export class Account {
 
 // ---- forms ----
 
-const nameField = () => textField(words.accounts.name, { name: "name", maxlength: 32, autocomplete: "username", autocapitalize: "none", spellcheck: "false", testid: "account-name" });
+const nameField = (value) => textField(words.accounts.name, { name: "name", value, maxlength: 32, autocomplete: "username", autocapitalize: "none", spellcheck: "false", testid: "account-name" });
 const passwordField = (autocomplete, props, label = words.accounts.password) => textField(label, { name: "password", type: "password", maxlength: 200, autocomplete, autofocus: false, testid: "account-password", ...props });
 const codeField = (label) => textField(label, { name: "code", autocomplete: "one-time-code", autocapitalize: "none", spellcheck: "false", maxlength: 32, testid: "account-code" });
 const shown = ({ field }) => el("label", { class: "choice" }, el("input", { type: "checkbox", onchange: ({ target }) => (field.type = target.checked ? "text" : "password"), testid: "show-password" }), words.accounts.showPassword);
@@ -149,7 +149,7 @@ export function otherWays(account) {
 
 /** Entries of the menu "You". `signOut(end)` leaves the chat after `end()`. */
 export function entries(account, signOut) {
-  if (!account.user) return [[words.accounts.signIn, () => signIn(account), "open-sign-in"], [words.accounts.create, () => signUp(account), "open-sign-up"]];
+  if (!account.user) return [[words.accounts.signIn, () => signIn(account, true), "open-sign-in"], [words.accounts.create, () => signUp(account, true), "open-sign-up"]];
   return [
     [words.password.change, () => changePassword(account), "change-password"],
     [words.factor.label, () => (account.user.secondFactor ? dropFactor(account) : addFactor(account)), "second-factor"],
@@ -162,28 +162,34 @@ async function signOutEverywhere(account, signOut) {
   if (await ask(label, [everywhere], everywhereYes, "everywhere-dialog", "danger")) signOut(() => account.logOut(true));
 }
 
-async function signUp(account) {
-  const name = nameField();
+// `isGuest`: they have a name here already, and lose what they have under it. `typed`: a name, in the other form.
+async function signUp(account, isGuest, typed) {
+  const name = nameField(typed);
   const password = passwordField("new-password", { minlength: 10 });
   const fields = [
+    isGuest && hint(words.accounts.guestEnds),
     name.row, hint(words.accounts.nameRule),
     password.row, hint(words.accounts.passwordRule), shown(password),
-    instead(words.accounts.haveOne, () => signIn(account), "sign-in-instead"),
+    instead(words.accounts.haveOne, () => signIn(account, isGuest, name.field.value), "sign-in-instead"),
   ];
   const create = () => account.signUp(name.field.value.trim(), password.field.value).then(() => true);
   if (await openForm(words.accounts.create, fields, words.accounts.createYes, create, "sign-up-dialog")) location.reload();
 }
 
-/** Ask for the name and the password, and load the page anew. */
-export async function signIn(account) {
-  const name = nameField();
+/** Ask for the name and the password, and load the page anew. `isGuest`, `typed`: see signUp. */
+export async function signIn(account, isGuest, typed) {
+  const name = nameField(typed);
   const password = passwordField("current-password");
   const logIn = (code) => account.logIn(name.field.value.trim(), password.field.value, code).then(() => "in");
   const wantsCode = (error) => {
     if (error.problem !== "second_factor") throw error;
     return "code";
   };
-  const fields = [name.row, password.row, shown(password), instead(words.accounts.haveNone, () => signUp(account), "sign-up-instead"), hint(words.accounts.lost)];
+  const fields = [
+    isGuest && hint(words.accounts.guestEnds),
+    name.row, password.row, shown(password),
+    instead(words.accounts.haveNone, () => signUp(account, isGuest, name.field.value), "sign-up-instead"), hint(words.accounts.lost),
+  ];
   const came = await openForm(words.accounts.signIn, fields, words.accounts.signIn, () => logIn().catch(wantsCode), "sign-in-dialog");
   if (came === "in" || (came === "code" && (await secondStep(logIn)))) location.reload();
 }

@@ -179,8 +179,12 @@ async def test_a_guest_may_sign_in_later(open_site: Callable[..., Any], new_page
     page = await new_page()
     await enter(page, "Bob")
 
-    await choose(page, "open-sign-in")
+    await choose(page, "open-sign-up")
+    await expect(page.get_by_test_id("sign-up-dialog")).to_contain_text("does not take over your rooms")
     await page.get_by_test_id("account-name").fill("Ada")
+    await page.get_by_test_id("sign-in-instead").click()
+    await expect(page.get_by_test_id("sign-in-dialog")).to_contain_text("does not take over your rooms")
+    await expect(page.get_by_test_id("account-name")).to_have_value("Ada")
     await page.get_by_test_id("account-password").fill(PASSWORD)
     await page.keyboard.press("Enter")
 
@@ -515,6 +519,7 @@ async def test_one_goes_from_one_form_to_the_other_and_sees_the_password(
     await page.goto("/#/general")
     await page.get_by_test_id("open-sign-in").click()
     await expect(page.get_by_test_id("sign-in-dialog")).to_contain_text("If you have lost your password")
+    await expect(page.get_by_test_id("sign-in-dialog")).not_to_contain_text("guest")  # they are none yet
     await page.get_by_test_id("sign-up-instead").click()
     await expect(page.get_by_test_id("sign-in-dialog")).to_have_count(0)
     password = page.get_by_test_id("account-password")

@@ -13,6 +13,7 @@ export const words = ({ counted, number }) => ({
     createYes: "Anlegen",
     haveOne: "Ich habe schon ein Konto",
     haveNone: "Ich habe noch kein Konto",
+    guestEnds: "Du bist jetzt Gast, und das Konto ist jemand Neues. Es übernimmt deine Räume, deine Direktnachrichten und was du geschrieben hast nicht, und du kannst nicht dorthin zurück.",
     showPassword: "Passwort zeigen",
     lost: "Wenn du dein Passwort verloren hast, brauchst du ein neues Konto: Dieses Beispiel verschickt keine Mails.",
     signOutEverywhere: "Auf allen Geräten abmelden",
