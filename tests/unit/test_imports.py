@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import gc
 import graphlib
 import importlib.util
 import statistics
@@ -116,7 +117,9 @@ def package_modules() -> dict[str, Module]:
         read(path.read_text(), _dotted(path), is_package=path.name == "__init__.py")
         for path in sorted((ROOT / PACKAGE).rglob("*.py"))
     )
-    return {module.name: module for module in found}
+    modules = {module.name: module for module in found}
+    gc.freeze()  # else each test's collection would walk through all the trees
+    return modules
 
 
 def _dotted(path: Path) -> str:
