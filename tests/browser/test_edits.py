@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.acts import enter, lines, messages, say
+from tests.browser.acts import enter, go_to, lines, messages, say
 from tests.browser.audit import problems
 from tests.browser.conftest import Pages
 
@@ -48,6 +48,29 @@ async def test_the_last_message_is_edited_by_keyboard_alone(new_page: Pages) -> 
     await expect(messages(bob).nth(1).get_by_test_id("reply")).to_be_visible()
     await expect(bob.get_by_test_id("edit")).to_have_count(0)
     await expect(messages(ada).nth(1)).to_have_attribute("data-status", "sent")
+
+
+async def test_what_is_being_edited_is_kept_while_one_is_elsewhere_and_where_the_message_is_deleted(
+    new_page: Pages,
+) -> None:
+    ada, bob = await new_page(), await new_page()
+    await enter(ada, "Ada", "edits-kept")
+    await enter(bob, "Bob", "edits-kept")
+    await say(bob, "frst")
+    field = bob.get_by_test_id("edit-field")
+    await bob.get_by_test_id("composer").press("ArrowUp")
+    await field.fill("first, and more")
+
+    await go_to(bob, "general")
+    await go_to(bob, "edits-kept")
+    await expect(field).to_have_value("first, and more")
+
+    await messages(ada).hover()
+    await ada.get_by_test_id("delete").click()
+    await ada.get_by_test_id("answer-yes").click()
+    await expect(bob.get_by_test_id("deleted")).to_be_visible()
+    await expect(bob.get_by_test_id("composer")).to_have_value("first, and more")
+    await expect(bob.get_by_test_id("composer")).to_be_focused()
 
 
 async def test_a_message_is_deleted_after_a_question(new_page: Pages) -> None:

@@ -24,10 +24,10 @@ export class Conversation {
   editing = null; // the key of the message that is being rewritten
   unfolded = new Set(); // keys of messages that are shown whole
 
-  /** `context`: for the rows, and `onOlder()`, `onEnd()` (the end is visible), `onNewer()` and `onNewest()` where the timeline may be `later`, `onLost()` (the focused row was removed). `name`: begins the test ids of a second one. */
+  /** `context`: for the rows, and `onOlder()`, `onEnd()` (the end is visible), `onNewer()` and `onNewest()` where the timeline may be `later`, `onLost()` (the focused row was removed), `takeBack(text)`: what can be written on in the field for a new message. `name`: begins the test ids of a second one. */
   constructor(given, name = "") {
     const onSave = (item, text) => (this.#leave(item), given.onSave(item, text));
-    const context = { ...given, onEdit: (item) => this.edit(item), onSave, onLeave: (item) => this.#leave(item), onUnfold: (items) => this.#unfold(items), unfolded: this.unfolded, onResized: () => this.#resized() };
+    const context = { ...given, onEdit: (item) => this.edit(item), onRewrite: (item) => given.onDiscard(item) && given.takeBack(item.text), onSave, onLeave: (item) => this.#leave(item), onUnfold: (items) => this.#unfold(items), unfolded: this.unfolded, onResized: () => this.#resized() };
     this.context = context;
     this.rows = el("div");
     this.top = el("div");
@@ -62,7 +62,7 @@ export class Conversation {
   open(timeline, newAfter, target = null) {
     if (timeline !== this.timeline) this.unfolded.clear();
     if (target) this.unfolded.add(target.key);
-    Object.assign(this, { timeline, newAfter, stuck: !target, lastTop: 0, unseen: 0, from: 0, editing: null, marked: target?.key });
+    Object.assign(this, { timeline, newAfter, stuck: !target, lastTop: 0, unseen: 0, from: 0, editing: timeline.items.find(({ rewriting }) => rewriting)?.key, marked: target?.key });
     const left = this.inner.contains(focusBeside(this.inner));
     this.from = target ? this.#before(target) : this.#firstOf(newAfter);
     this.drawn = [];
@@ -147,6 +147,15 @@ export class Conversation {
     this.#grow(this.context);
     this.#keep(anchor);
     if (lost || left) this.context.onLost();
+    this.#rescue();
+  }
+
+  // Somebody was editing it, and a moderator deleted it.
+  #rescue() {
+    const gone = this.timeline.items.find(({ deleted, rewriting }) => deleted && rewriting);
+    if (!gone) return;
+    this.context.takeBack(gone.rewriting);
+    gone.rewriting = null;
   }
 
   // Leave what is read where it was, or follow the end.
@@ -241,10 +250,10 @@ export class Conversation {
   }
 
   // Return to the previous position.
-  #leave({ key }) {
-    this.editing = null;
+  #leave(item) {
+    this.editing = item.rewriting = null;
     this.update();
-    if (this.back) this.focus({ key });
+    if (this.back) this.focus(item);
     else this.context.onLost();
   }
 

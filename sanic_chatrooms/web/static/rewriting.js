@@ -8,7 +8,7 @@ import { Writing } from "./writing.js";
 
 /** `context`: `maxText()`, `people()`: who can be mentioned, `onSave(item, text)`, `onLeave(item)`. */
 export function rewriting(item, { maxText, people, onFormat, onSave, onLeave }) {
-  const was = item.change?.text ?? item.text;
+  const was = item.rewriting ?? item.change?.text ?? item.text;
   const save = () => {
     const text = writing.text.trimEnd();
     if (yes.disabled) return;
@@ -21,6 +21,7 @@ export function rewriting(item, { maxText, people, onFormat, onSave, onLeave }) 
     onLeave(item);
   };
   const fit = () => {
+    item.rewriting = writing.text === item.text ? undefined : writing.text; // see Conversation
     yes.disabled = !writing.fit();
     const said = yes.disabled && !writing.tooLong ? words.message.empty : words.message.saves;
     if (hint.textContent !== said) hint.textContent = said; // otherwise it may be read aloud at each key
@@ -32,6 +33,7 @@ export function rewriting(item, { maxText, people, onFormat, onSave, onLeave }) 
   const no = button(words.cancel, () => onLeave(item), { testid: "edit-cancel" });
   writing.maxText = maxText() ?? writing.maxText;
   writing.text = was;
+  queueMicrotask(fit); // once it has a place: where one comes back to it, it does not get the focus
   return el("div.rewriting", {},
     el("div.composer-box", {}, completion.element, writing.field),
     el("div.rewriting-actions", {}, yes, no, writing.limit, hint));

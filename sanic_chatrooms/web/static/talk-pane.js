@@ -45,7 +45,7 @@ export class TalkPane {
       onNewer: () => acts.onNewer(this.room),
       onNewest: () => acts.onNewest(this.room),
       onLost: () => this.enter(!onPhone()),
-      onRewrite: (item) => chat.discard(item.key) && this.composer.takeBack(item.text),
+      takeBack: (text) => this.composer.takeBack(text),
     });
     this.composer = new Composer({
       onSend: (text, more) => acts.onSend(this.room, text, more),

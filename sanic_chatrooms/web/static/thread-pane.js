@@ -17,7 +17,7 @@ export class ThreadPane {
   /** `acts`: as for TalkPane, and `onClose()`, `onReply(thread, text, more)`, `onOlderReplies(thread)`, `onReload(thread)`. */
   constructor(chat, acts) {
     Object.assign(this, { chat, acts });
-    const rows = { ...rowActs(chat, acts, () => this.thread.room), onThread: null, unfolded: new Set(), onEnd: () => {}, onOlder: () => acts.onOlderReplies(this.thread), onLost: () => this.enter(), onRewrite: (item) => chat.discard(item.key) && this.composer.takeBack(item.text) };
+    const rows = { ...rowActs(chat, acts, () => this.thread.room), onThread: null, unfolded: new Set(), onEnd: () => {}, onOlder: () => acts.onOlderReplies(this.thread), onLost: () => this.enter(), takeBack: (text) => this.composer.takeBack(text) };
     this.conversation = new Conversation(rows, "thread-");
     this.conversation.log.setAttribute("aria-label", words.thread.replies);
     const parent = el("div.thread-parent", { testid: "thread-parent" });
