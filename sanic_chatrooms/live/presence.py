@@ -10,7 +10,7 @@ back share two rounds, and changes keep their order. `refresh` repeats what the 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable
 
 import msgspec
 
@@ -21,6 +21,7 @@ from ..presence.base import Entry, Presence
 from ..support.tasks import end
 from ..wire import events
 from ..wire.encode import encode
+from .diff import NAMES_LIMIT, Diff, merged, parts
 from .throttle import Throttle
 
 __all__ = ["ANYWHERE", "LEAVING", "Occupancy"]
@@ -31,8 +32,6 @@ ANYWHERE = ""
 """The room of all users who have a connection."""
 LEAVING = "~leaving"
 """The room of users whose last connection broke, until their grace period is over."""
-NAMES_LIMIT = 200
-"""With more users than this, rooms are told only the number."""
 INTERVAL = 1.0
 """Seconds between two `presence` events of a room, at least …"""
 DELIVERIES = 5_000
@@ -45,6 +44,8 @@ LOOK_EVERY = 2.0
 
 _Key = tuple[str, str]
 """A room and a user's id."""
+_Counts = dict[str, int]
+"""How many users are in each of some rooms."""
 
 
 class _Here(msgspec.Struct, gc=False):
@@ -53,14 +54,7 @@ class _Here(msgspec.Struct, gc=False):
     leaves_at: float = 0.0
 
 
-class _Diff(msgspec.Struct, omit_defaults=True):
-    joined: list[Sender] = []
-    left: list[Sender] = []
-    renamed: list[Sender] = []
-    online: int = 0
-
-
-_decoder = msgspec.json.Decoder(_Diff)
+_decoder = msgspec.json.Decoder(Diff)
 
 
 class Occupancy:
@@ -105,16 +99,17 @@ class Occupancy:
         """Entries that it has to keep alive."""
         self._look = False
         """The backend has to be asked for users of workers that died."""
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiting: list[asyncio.Future[_Counts]] = []
         self._telling: asyncio.Task[None] | None = None
-        self._changes: dict[str, _Diff | int] = {}
+        self._changes: dict[str, Diff | int] = {}
         """What rooms are told next; where there are many users, only how many."""
         self._throttle = Throttle(self._interval, self._emit, clock, people=self._size, waits=waits)
         self._refreshed_at = self._looked_at = clock()
         hub.handle("presence", self.receive)
 
-    async def entered(self, room: str, user: Sender) -> None:
-        """One more session of this user is in the room. When this returns the backend knows, unless it is away."""
+    async def entered(self, room: str, user: Sender) -> int | None:
+        """One more session of this user is in the room. When this returns the backend knows, unless it is away; -> how many users are
+        in the room, if it was asked."""
         key = (room, user.id)
         here = self._here.get(key)
         if here is None:
@@ -128,7 +123,8 @@ class Occupancy:
                 self._going.add((LEAVING, user.id))
         if key in self._untold or key in self._going:
             self._going.discard(key)
-            await self.settle()
+            return (await self.settle()).get(room)
+        return None
 
     async def renamed(self, rooms: Iterable[str], user: Sender) -> None:
         """The name of a user in these rooms has changed."""
@@ -197,18 +193,19 @@ class Occupancy:
 
     # ---- updates of the backend ----
 
-    async def settle(self) -> None:
-        """Return when the backend has all changes before this call, or has failed to take them."""
+    async def settle(self) -> _Counts:
+        """Return when the backend has all changes before this call, or has failed to take them; -> how many are in rooms that were entered."""
         if self._telling is None and not self._due:
-            return
+            return {}
         if self._telling is None and not self._presence.waits:  # then it needs no task, either
-            if await self._attempt(self._round()) and self._due:
+            counts = await self._attempt(self._round())
+            if counts is not None and self._due:
                 self._hurry()
-            return
-        told = asyncio.get_running_loop().create_future()
+            return counts or {}
+        told: asyncio.Future[_Counts] = asyncio.get_running_loop().create_future()
         self._waiting.append(told)
         self._hurry()
-        await told
+        return await told
 
     @property
     def _due(self) -> bool:
@@ -219,39 +216,38 @@ class Occupancy:
             self._telling = asyncio.ensure_future(self._tell())
 
     async def _tell(self) -> None:
-        waiting: list[asyncio.Future[None]] = []
-        well = True
+        waiting: list[asyncio.Future[_Counts]] = []
+        counts: _Counts | None = {}
         try:
-            while self._waiting or (well and self._due):
+            while self._waiting or (counts is not None and self._due):
                 waiting, self._waiting = self._waiting, []
-                well = await self._attempt(self._round())
-                _release(waiting)
+                counts = await self._attempt(self._round())
+                _release(waiting, counts or {})
         finally:
             self._telling = None
-            _release([*waiting, *self._waiting])
+            _release([*waiting, *self._waiting], {})
             self._waiting = []
 
-    async def _attempt(self, telling: Awaitable[None]) -> bool:
+    async def _attempt(self, telling: Awaitable[_Counts]) -> _Counts | None:
         try:
-            await telling
+            return await telling
         except Unavailable:
-            return False
+            return None
         except Exception:
             logger.exception("presence failed; the changes are sent again")
-            return False
-        return True
+            return None
 
-    async def _round(self) -> None:
+    async def _round(self) -> _Counts:
         """Additions before removals: nobody counts as gone before the backend knows who came."""
-        if self._untold or self._stale:
-            await self._touch()
+        counts = await self._touch() if self._untold or self._stale else {}
         if self._going:
-            await self._drop()
+            counts |= await self._drop()
         if self._look:
             self._look = False
-            await self._take_leave(await self._ended())
+            counts |= await self._take_leave(await self._ended())
+        return counts
 
-    async def _touch(self) -> None:
+    async def _touch(self) -> _Counts:
         # The backend never learns of users who came and left since the last round.
         untold = self._untold - self._going
         stale, self._stale = self._stale[-STEP:], self._stale[:-STEP]
@@ -267,20 +263,23 @@ class Occupancy:
             self._stale += stale
             raise
         joined = [entry for entry, new in zip(entries, came, strict=True) if new]
+        # All who enter are told how many are there: asked here, it is one question and not one for each.
+        rooms = {room for room, _ in untold}.difference(_NO_ROOMS)
         if not renamed:
-            await self._announce(joined=joined)
-            return
+            return await self._announce(rooms, joined=joined)
         # Users who have just come are announced with their new name.
         renamed -= {(entry.room, entry.user.id) for entry in joined}
         others = [entry for key, entry in zip(keys, entries, strict=True) if key in renamed]
-        await self._announce(joined=joined, renamed=others)
+        return await self._announce(rooms, joined=joined, renamed=others)
 
-    async def _drop(self) -> None:
+    async def _drop(self) -> _Counts:
         keys = list(self._going)
         entries = [Entry(room, self._here[room, id].user) for room, id in keys]
         gone = await self._presence.drop(entries) if entries else []
         went = [self._went(key) for key in keys]
-        await self._take_leave([e for e, last, w in zip(entries, gone, went, strict=True) if last and w])
+        return await self._take_leave(
+            [e for e, last, w in zip(entries, gone, went, strict=True) if last and w]
+        )
 
     def _went(self, key: _Key) -> bool:
         if key not in self._going:
@@ -300,9 +299,10 @@ class Occupancy:
 
     # ---- events for rooms ----
 
-    async def _take_leave(self, entries: list[Entry]) -> None:
+    async def _take_leave(self, entries: list[Entry]) -> _Counts:
         """These users are in these rooms on no other worker."""
-        for room, online in (await self._announce(left=entries)).items():
+        counts = await self._announce((), left=entries)
+        for room, online in counts.items():
             if not online:
                 self._emptied(room)
         nowhere = {e.user.id for e in entries if e.room in _NO_ROOMS}
@@ -310,27 +310,28 @@ class Occupancy:
         if nowhere:
             for id in nowhere - await self._presence.online(nowhere):
                 self._emptied(user_room(id))
+        return counts
 
-    async def _announce(self, **changes: Iterable[Entry]) -> dict[str, int]:
-        diffs: dict[str, _Diff] = {}
+    async def _announce(self, rooms: Iterable[str], **changes: Iterable[Entry]) -> _Counts:
+        diffs: dict[str, Diff] = {}
         for change, entries in changes.items():
             for entry in entries:
                 if entry.room not in _NO_ROOMS:
-                    diff = diffs.get(entry.room) or diffs.setdefault(entry.room, _Diff())
+                    diff = diffs.get(entry.room) or diffs.setdefault(entry.room, Diff())
                     getattr(diff, change).append(entry.user)
-        counts = await self._counts(diffs) if diffs else {}
-        for room, online in counts.items():
-            self._pass_on(room, diffs[room], online)
+        counts = await self._counts({*diffs, *rooms})
+        for room, diff in diffs.items():
+            self._pass_on(room, diff, counts.get(room, 0))
         return counts
 
-    async def _counts(self, rooms: Collection[str]) -> dict[str, int]:
+    async def _counts(self, rooms: Collection[str]) -> _Counts:
         try:
             return await self._presence.count(rooms) if rooms else {}
         except Unavailable:
             return dict.fromkeys(rooms, 0)
 
-    def _pass_on(self, room: str, diff: _Diff, online: int) -> None:
-        for part in _parts(diff, online):
+    def _pass_on(self, room: str, diff: Diff, online: int) -> None:
+        for part in parts(diff, online):
             if self._hub.room(room) is not None:
                 self._merge(room, part)
             if not self._alone:
@@ -340,12 +341,12 @@ class Occupancy:
         """Merge a change of another worker until the room is told."""
         self._merge(envelope.room, _decoder.decode(envelope.data))
 
-    def _merge(self, room: str, new: _Diff) -> None:
+    def _merge(self, room: str, new: Diff) -> None:
         old = self._changes.get(room)
         if new.online > NAMES_LIMIT or isinstance(old, int):
             self._changes[room] = new.online
         else:
-            self._changes[room] = new if old is None else _merged(old, new)
+            self._changes[room] = new if old is None else merged(old, new)
         self._throttle.note(room)
 
     def _size(self, room: str) -> int:
@@ -366,34 +367,10 @@ class Occupancy:
         self._hub.tell(room, event)
 
 
-def _parts(diff: _Diff, online: int) -> Iterator[_Diff]:
-    """Pieces of a bounded size; one without names where many are online."""
-    if online > NAMES_LIMIT:
-        yield _Diff(online=online)
-        return
-    for low in range(0, max(len(diff.joined), len(diff.left), len(diff.renamed)), NAMES_LIMIT):
-        names = slice(low, low + NAMES_LIMIT)
-        yield _Diff(diff.joined[names], diff.left[names], diff.renamed[names], online)
-
-
-def _merged(diff: _Diff, new: _Diff) -> _Diff:
-    joined = {u.id: u for u in diff.joined} | {u.id: u for u in new.joined}
-    left = {u.id: u for u in diff.left} | {u.id: u for u in new.left}
-    renamed = {u.id: u for u in diff.renamed}
-    for user in new.joined:
-        left.pop(user.id, None)
-    for user in new.left:
-        joined.pop(user.id, None)
-        renamed.pop(user.id, None)
-    for user in new.renamed:
-        (joined if user.id in joined else renamed)[user.id] = user
-    return _Diff(list(joined.values()), list(left.values()), list(renamed.values()), new.online)
-
-
 _NO_ROOMS = (ANYWHERE, LEAVING)
 
 
-def _release(waiting: Iterable["asyncio.Future[None]"]) -> None:
+def _release(waiting: Iterable["asyncio.Future[_Counts]"], counts: _Counts) -> None:
     for told in waiting:
         if not told.done():
-            told.set_result(None)
+            told.set_result(counts)

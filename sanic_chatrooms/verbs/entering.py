@@ -119,8 +119,9 @@ async def join(ctx: Ctx, ask: Join) -> Joined:
         if past.messages and past.seq > room.seq:
             # Messages may show later changes. So the standing is read once more after them.
             room, standing = await core.access.look(session, "join", room_id)
-        await _seat(core, session, room, standing, changes)
-        online = await core.occupancy.online(room_id)
+        online = await _seat(core, session, room, standing, changes)
+        if online is None:
+            online = await core.occupancy.online(room_id)
     except BaseException as problem:
         take_out(core, session, room_id)
         if isinstance(problem, RoomNotFound) and await _forgotten(core, session.user, room_id):
@@ -219,16 +220,18 @@ async def _keep_secret(core: Core, session: Session, room_id: str) -> None:
         await core.access.look(session, "join", room_id)
 
 
-async def _seat(core: Core, session: Session, room: Room, standing: Standing, changes: int) -> None:
-    """Give the session its seat. `changes`: the count of the session's seats when the standing was read."""
+async def _seat(core: Core, session: Session, room: Room, standing: Standing, changes: int) -> int | None:
+    """Give the session its seat; -> how many users are in the room, if presence was asked. `changes`: the count of the session's
+    seats when the standing was read."""
     if (held := core.hub.room(room.id)) is not None:
         held.public = room.visibility == PUBLIC
     await _call(core, session.user, room, standing)
     new = room.id not in session.seats
     seat = session.seats[room.id] = Seat(room, standing)
     seat.fresh = session.seats.changes == changes
-    if new:
-        await core.occupancy.entered(room.id, Sender(session.user.id, session.user.name))
+    if not new:
+        return None
+    return await core.occupancy.entered(room.id, Sender(session.user.id, session.user.name))
 
 
 async def _call(core: Core, user: User, room: Room, standing: Standing) -> None:

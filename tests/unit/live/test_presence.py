@@ -11,7 +11,8 @@ import pytest
 from sanic_chatrooms.brokers.memory import MemoryBroker, MemoryBus
 from sanic_chatrooms.errors import Unavailable
 from sanic_chatrooms.hub.hub import Hub
-from sanic_chatrooms.live.presence import ANYWHERE, LOOK_EVERY, NAMES_LIMIT, STEP, Occupancy, _Here
+from sanic_chatrooms.live.diff import NAMES_LIMIT
+from sanic_chatrooms.live.presence import ANYWHERE, LOOK_EVERY, STEP, Occupancy, _Here
 from sanic_chatrooms.models import Envelope, Room, Sender, user_room
 from sanic_chatrooms.presence.base import Entry
 from sanic_chatrooms.presence.memory import MemoryBoard, MemoryPresence
@@ -388,6 +389,41 @@ async def test_many_who_come_at_once_share_two_calls(worker: Worker) -> None:
 
 
 @waits
+async def test_many_who_come_at_once_ask_once_how_many_there_are(worker: Worker) -> None:
+    count, asked = worker.presence.count, list[Collection[str]]()
+
+    async def noted(rooms: Collection[str]) -> dict[str, int]:
+        asked.append(rooms)
+        return await count(rooms)
+
+    worker.presence.count = noted  # type: ignore[method-assign]
+    await worker.occupancy.entered("b", ADA)
+    rooms = [room for room in "ab" for _ in range(50)]
+    people = [Sender(f"n{n}", "N") for n in range(100)]
+
+    found = await asyncio.gather(*map(worker.occupancy.entered, rooms, people))
+
+    assert found == [50] * 50 + [51] * 50
+    assert list(map(sorted, asked)) == [["b"], ["a", "b"]]
+
+
+async def test_who_comes_is_told_how_many_there_are_if_presence_knows(worker: Worker) -> None:
+    assert await worker.occupancy.entered("a", ADA) == 1
+    assert await worker.occupancy.entered("a", ADA) is None  # it was not asked
+    assert await worker.occupancy.entered("a", BOB) == 2
+    worker.presence.away = True
+    assert await worker.occupancy.entered("b", ADA) is None
+
+
+async def test_who_comes_to_a_room_as_known_by_another_worker_is_told_how_many_there_are() -> None:
+    one, two = await two_workers()
+    await one.occupancy.entered("a", ADA)
+    await one.occupancy.entered("a", BOB)
+
+    assert await two.occupancy.entered("a", ADA) == 2
+
+
+@waits
 async def test_who_is_kept_alive_does_not_keep_a_newcomer_waiting(worker: Worker) -> None:
     for n in range(3 * STEP):
         worker.occupancy._here["a", f"n{n}"] = _Here(Sender(f"n{n}", "N"), 1)
@@ -637,7 +673,7 @@ async def test_who_comes_back_while_they_are_dropped_is_here(worker: Worker) -> 
     await worker.occupancy.entered("a", ADA)
     worker.occupancy.exited("a", "u1", at_once=True)
 
-    back: list[asyncio.Task[None]] = []
+    back: list[asyncio.Future[int | None]] = []
 
     async def come_back() -> None:
         back.append(asyncio.ensure_future(worker.occupancy.entered("a", ADA)))

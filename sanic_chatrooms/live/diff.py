@@ -1,0 +1,46 @@
+"""What has changed in who is in a room, until the room is told."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from ..models import Sender
+
+__all__ = ["NAMES_LIMIT", "Diff", "merged", "parts"]
+
+NAMES_LIMIT = 200
+"""With more users than this, rooms are told only the number."""
+
+
+class Diff(msgspec.Struct, omit_defaults=True):
+    """Who came, went and changed their name since a room was told, and how many are there now."""
+
+    joined: list[Sender] = []
+    left: list[Sender] = []
+    renamed: list[Sender] = []
+    online: int = 0
+
+
+def parts(diff: Diff, online: int) -> Iterator[Diff]:
+    """Pieces of a bounded size; one without names where many are online."""
+    if online > NAMES_LIMIT:
+        yield Diff(online=online)
+        return
+    for low in range(0, max(len(diff.joined), len(diff.left), len(diff.renamed)), NAMES_LIMIT):
+        names = slice(low, low + NAMES_LIMIT)
+        yield Diff(diff.joined[names], diff.left[names], diff.renamed[names], online)
+
+
+def merged(diff: Diff, new: Diff) -> Diff:
+    """Both as one change."""
+    joined = {u.id: u for u in diff.joined} | {u.id: u for u in new.joined}
+    left = {u.id: u for u in diff.left} | {u.id: u for u in new.left}
+    renamed = {u.id: u for u in diff.renamed}
+    for user in new.joined:
+        left.pop(user.id, None)
+    for user in new.left:
+        joined.pop(user.id, None)
+        renamed.pop(user.id, None)
+    for user in new.renamed:
+        (joined if user.id in joined else renamed)[user.id] = user
+    return Diff(list(joined.values()), list(left.values()), list(renamed.values()), new.online)
