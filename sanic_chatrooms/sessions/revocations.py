@@ -4,7 +4,6 @@ Both are facts in the room that every worker holds, set by events there. So ever
 the connections that they concern (`registry`). A token that is shown is compared with the facts in the store.
 """
 
-import asyncio
 import logging
 import math
 import random
@@ -142,7 +141,9 @@ class Revocations:
             raise problem
 
     async def _look(self, user: User) -> ChatError | None:
-        about, *ids = await self._facts(_keys(user.id, user.jti, user.sid))
+        keys = _keys(user.id, user.jti, user.sid)
+        found = await self._store.about_each(EVERYONE, keys)
+        about, *ids = map(found.__getitem__, keys)
         if (known := about.get(BAN)) is not None and (problem := _banned(known)) is not None:
             return problem
         mine = about.get(REVOKED)
@@ -150,12 +151,6 @@ class Revocations:
         if mine is not None and _is_older(user, _until(mine)):
             revoked.append(mine)
         return Revoked() if any(map(self._holds, revoked)) else None
-
-    async def _facts(self, keys: list[str]) -> list[dict[str, Known]]:
-        ask = self._store.facts_about
-        if not self._store.waits:  # then a task each would cost more than the answers
-            return [await ask(EVERYONE, key) for key in keys]
-        return await asyncio.gather(*(ask(EVERYONE, key) for key in keys))
 
     def _holds(self, known: Known) -> bool:
         return now() < _until(known) + self._ttl

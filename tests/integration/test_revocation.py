@@ -245,7 +245,7 @@ async def test_a_revoked_token_in_auth_closes(workers: Workers) -> None:
 # ---- nothing slips between ----
 
 
-@pytest.mark.parametrize(("verb", "call"), [("facts_about", 1), ("heads", 1), ("facts_about", 2)])
+@pytest.mark.parametrize(("verb", "call"), [("about_each", 1), ("heads", 1), ("about_each", 2)])
 async def test_a_token_that_is_revoked_while_it_is_checked_does_not_get_in(
     workers: Workers, verb: str, call: int
 ) -> None:
@@ -290,7 +290,7 @@ async def held_at(workers: Workers, verb: str, call: int) -> asyncio.Task[Memory
 
 
 async def test_a_store_that_is_away_lets_nobody_in(workers: Workers) -> None:
-    workers.store.fail_next(9, "facts_about")
+    workers.store.fail_next(9, "about_each")
 
     with pytest.raises(Unavailable):
         await workers.come(issued("ada"))
@@ -306,7 +306,7 @@ async def test_who_missed_a_revocation_that_is_gone_from_the_log_checks_every_co
     await workers.here.ban_user("eve")
     for n in range(RESERVED_HISTORY_MAX):
         await workers.here.revoke(jti=f"t{n}")
-    workers.store.fail_next(1, "facts_about")
+    workers.store.fail_next(1, "about_each")
     await workers.chats[1].hub.check()
 
     assert (await ada.closed())[0] == 4500

@@ -39,7 +39,7 @@ T = TypeVar("T")
 USERS = [User(f"u{n}", f"User {n}") for n in range(3)]
 QUIET, LOUD, CLOSED = "quiet", "loud", "closed"
 """A public room, one that announces who joins and leaves, and a private one."""
-READS = ("heads", "history", "room", "fact", "facts_about", "set_fact")
+READS = ("heads", "history", "room", "rooms_about", "fact", "about_each", "set_fact")
 
 picks = st.integers(0, 1000)
 workers = st.integers(0, 1)

@@ -15,7 +15,17 @@ from ...models import DIRECT, PUBLIC, RESERVED, Event, Fact, Head, Known, Page, 
 from ...support.clock import Steady
 from ...support.ids import new_epoch
 from ...support.paging import Paged, decode_number, encode_cursor
-from ..base import LISTED, RESERVED_HISTORY_MAX, Bounds, FactPage, RoomPage, Store, TogglePage, Unread
+from ..base import (
+    LISTED,
+    RESERVED_HISTORY_MAX,
+    Bounds,
+    FactPage,
+    RoomAbout,
+    RoomPage,
+    Store,
+    TogglePage,
+    Unread,
+)
 from ..buckets import taken
 from ..properties import first_facts, numbered, room_fact
 from ..unread import WHOLE, Ranges
@@ -261,6 +271,14 @@ class MemoryStore(MemoryAppending, MemoryErasing, Store):
         if found is None or not found.facts:
             return {}
         return {kind: known for kind, about in found.facts.items() if (known := about.get(key)) is not None}
+
+    async def rooms_about(self, rooms: Collection[str], key: str) -> dict[str, RoomAbout]:
+        """See `Store.rooms_about`."""
+        found: dict[str, RoomAbout] = {}
+        for id in rooms:
+            if (room := self._rooms.get(id)) is not None:
+                found[id] = room.snapshot(), await self.facts_about(id, key)
+        return found
 
     async def facts(self, room: str, kind: str, *, cursor: str | None = None, limit: int = 50) -> FactPage:
         """See `Store.facts`."""

@@ -134,7 +134,8 @@ class Directory:
             found |= {row.name: (_room(row), {}) for row in rows}
             about = (fact.c.room_id == room.id) & (fact.c.key == key) & room.name.in_(some)
             for row in connection.execute(select(room.name.label("room"), fact).where(about)):
-                found[row.room][1][row.kind] = known_of(row)
+                if row.room in found:  # else it was made after the first question
+                    found[row.room][1][row.kind] = known_of(row)
         return found
 
     def rooms(

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import false
 
 from sanic_chatrooms import Appended, ConfigError, Member, Room, Unavailable
 from sanic_chatrooms.drivers.sql import boot_id as boot_ids
@@ -19,6 +20,7 @@ from sanic_chatrooms.models import EVERYONE, Draft, Fold, Relation, Sender, user
 from sanic_chatrooms.stores import members
 from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.sql import trim as sql_upkeep
+from sanic_chatrooms.stores.sql.directory import Directory
 from sanic_chatrooms.stores.sql.store import SQLStore
 from sanic_chatrooms.support.clock import now
 from sanic_chatrooms.testing import Clock
@@ -64,6 +66,20 @@ async def say(store: SQLStore, *drafts: Draft) -> list[Appended]:
 
 async def epoch(store: SQLStore) -> str:
     return (await store.heads(["r"]))["r"].epoch
+
+
+async def test_a_room_that_is_made_while_it_is_looked_up_is_not_there_yet(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with started(file) as store:
+        await members.put(store, "r", Member("u1", "Ada", "member", now()))
+        described = Directory._rooms
+        with monkeypatch.context() as before_it_was_made:
+            before_it_was_made.setattr(Directory, "_rooms", lambda self: described(self).where(false()))
+
+            assert await store.rooms_about(["r"], "u1") == {}
+
+        assert list(await store.rooms_about(["r"], "u1")) == ["r"]
 
 
 # URLs and options

@@ -288,7 +288,7 @@ async def test_a_join_that_fails_leaves_nobody_half_inside() -> None:
         ada = await chat_client(chat, ADA)
         await ada.ack("join", room="general")
         await ada.ack("exit", room="general")
-        for verb in ("heads", "room", "facts_about", "history"):
+        for verb in ("heads", "rooms_about", "history"):
             store.fail_next(verb=verb)
             assert (await ada.error("join", room="general"))["code"] == "unavailable"
             held = chat.hub.room("general")
