@@ -62,18 +62,15 @@ class TimedStore(WrappedStore):
         """Ask in time; history together with a few other readers only."""
         since = time.monotonic()
         try:
-            answer = await self._in_time(verb, ask)
+            answer = await self._limit.keep(self._in_turn(ask) if verb == "history" else ask())
+        except TimeoutError as exc:
+            self._meter.add(STORE_ERRORS, 1, verb, Unavailable.code)
+            raise Unavailable from exc
         except ChatError as problem:
             self._meter.add(STORE_ERRORS, 1, verb, problem.code)
             raise
         self._meter.observe(STORE_SECONDS, time.monotonic() - since, verb)
         return answer
-
-    async def _in_time(self, verb: str, ask: Callable[[], Awaitable[T]]) -> T:
-        try:
-            return await self._limit.keep(self._in_turn(ask) if verb == "history" else ask())
-        except TimeoutError as exc:
-            raise Unavailable from exc
 
     async def _in_turn(self, ask: Callable[[], Awaitable[T]]) -> T:
         async with self._reads:

@@ -6,7 +6,7 @@ In a cluster it follows what the nodes say about slots. An error that says that 
 
 import asyncio
 from binascii import crc_hqx
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from redis.exceptions import (
@@ -65,6 +65,8 @@ class RedisLink:
     def __init__(self, url: str, *, scripts: Sequence[Script] = (), run_id: str | None = None) -> None:
         self.address = parse_address(url)
         self.prefix = self.address.prefix
+        self.is_cluster = self.address.kind == "cluster"
+        """Do keys live on several servers?"""
         self._opener = RedisOpener(self.address, scripts, run_id)
         self._within = ANSWER_WITHIN
         self._running = False
@@ -76,11 +78,6 @@ class RedisLink:
         self._nodes: dict[Place, RedisServer] = {}
         self._stale = True
         self._refreshing = asyncio.Lock()
-
-    @property
-    def is_cluster(self) -> bool:
-        """Do keys live on several servers?"""
-        return self.address.kind == "cluster"
 
     async def start(self, within: float) -> None:
         """Connect once. `within`: the seconds that the app gives a backend to answer. Raises `ConfigError`, `Unavailable`."""
@@ -116,10 +113,14 @@ class RedisLink:
 
     async def call(self, call: Call) -> Any:
         """One reply. Raises as `run`."""
-        return (await self.run((call,)))[0]
+        return (await self._run((call,)))[0]
 
-    async def run(self, calls: Sequence[Call]) -> list[Any]:
+    def run(self, calls: Sequence[Call]) -> Coroutine[Any, Any, list[Any]]:
         """A reply per call, in order. Raises `Unavailable`, or the `ResponseError` of a call that is wrong."""
+        # No coroutine of its own: joining asks for little many times.
+        return self._run(calls) if 0 < len(calls) <= PIPELINE else self._run_in_parts(calls)
+
+    async def _run_in_parts(self, calls: Sequence[Call]) -> list[Any]:
         replies: list[Any] = []
         for low in range(0, len(calls), PIPELINE):
             replies += await self._run(calls[low : low + PIPELINE])

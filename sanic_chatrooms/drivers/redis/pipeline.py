@@ -93,7 +93,7 @@ class Pipe:
         Raises `Unavailable` when not all came `within` so many seconds. The connection is then closed, because a
         server that does not answer this does not answer other callers either. Cancelling a caller is safe.
         """
-        if not self.alive:
+        if not self._wire.open:
             raise Unavailable
         request = _Request(len(commands), self._loop.time() + within, self._loop.create_future())
         self._send(request, commands, at_once=False)

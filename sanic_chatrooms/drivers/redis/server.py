@@ -88,8 +88,13 @@ class RedisServer:
         """A reply per call, in order; errors of single calls are values. Raises `Unavailable`."""
         pipe = self.pipe or await self._connected()
         replies = await pipe.ask([call.command(pipe.run_id) for call in calls], within)
-        if not any(isinstance(reply, ResponseError) for reply in replies):
-            return replies  # as nearly always
+        for reply in replies:
+            if isinstance(reply, ResponseError):
+                return await self._again(pipe, calls, replies, within)
+        return replies  # as nearly always
+
+    async def _again(self, pipe: Pipe, calls: Sequence[Call], replies: list[Any], within: float) -> list[Any]:
+        """What can be mended of these replies, some of which are errors."""
         forgotten = [n for n, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if forgotten:  # the server's scripts were flushed
             await pipe.ask([("SCRIPT", "LOAD", script.text) for script in self._opener.scripts], within)
