@@ -10,6 +10,11 @@ let seen;
 const over = () => history.state?.over ?? 0; // how many things the place in the history stands for
 const look = () => (seen = { over: over(), href: location.href });
 
+/** They would be about another place. What has to be answered stays. */
+export function closeDialogs() {
+  for (const dialog of document.querySelectorAll("dialog[open]:not([closedby=none])")) dialog.close();
+}
+
 /** Take care of the history of this page. `onAddress()`: the address is another one; `onMoved()`: the place in the history is. */
 export function keepHistory(onAddress, onMoved) {
   above.opens = covers;
@@ -17,8 +22,7 @@ export function keepHistory(onAddress, onMoved) {
   addEventListener("popstate", () => uncovers() || onMoved());
   addEventListener("hashchange", ({ oldURL }) => {
     note({ from: new URL(oldURL).hash || "#/" });
-    // It would be about another place. What has to be answered stays.
-    for (const dialog of document.querySelectorAll("dialog[open]:not([closedby=none])")) dialog.close();
+    closeDialogs();
     onAddress();
   });
 }

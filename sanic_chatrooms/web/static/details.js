@@ -19,12 +19,12 @@ const PAGE = 100;
 export async function details(it) {
   const heading = it.at ? words.pins.label : words.details.heading(it.room.name);
   const show = (close) => content(it, close);
-  // What somebody opens from here stands alone; the details come back after it, where they were, unless it resolves with "over", or the address
-  // is another room's now.
+  // What somebody opens from here stands alone; the details come back after it, where they were, unless it resolves with "over", the room is
+  // closed to us, or the address is another room's now.
   const { hash } = location;
   let act = null;
   do act = await openDialog(heading, show, { class: "dialog search", testid: "details" });
-  while (act && (await act()) !== "over" && location.hash === hash);
+  while (act && (await act()) !== "over" && !it.room.isClosed && location.hash === hash);
 }
 
 function content(it, close) {

@@ -66,18 +66,18 @@ export async function carryOut(chat, room, person, act) {
   return openForm(heading(person.name, room.name), [el("p.hint", {}, what(person.name)), times, row], yes, submit, "act-dialog", act === "member.mute" ? "primary" : "danger");
 }
 
-/** Who is banned or muted in the room, with a way to end it. */
-export async function restrictions(chat, room) {
+/** Who is banned or muted in the room, with a way to end it. `names`: of people, because the server has only ids of those whom it never met. */
+export async function restrictions(chat, room, names) {
   const [banned, muted] = await Promise.all(["ban", "mute"].map((kind) => restricted(chat, room, kind)));
   const said = words.moderation;
   const lines = [...banned.map((one) => ({ ...one, what: said.banned, end: said.unban, act: "member.unban" })), ...muted.map((one) => ({ ...one, what: said.muted, end: said.unmute, act: "member.unmute" }))];
-  return openList(said.restrictions(room.name), lines, said.noRestrictions, (line, problem) => restrictionLine(chat, room, line, problem), "restrictions-dialog");
+  return openList(said.restrictions(room.name), lines, said.noRestrictions, (line, problem) => restrictionLine(chat, room, { ...line, name: names.of(line.user.id) ?? line.user.name }, problem), "restrictions-dialog");
 }
 
-function restrictionLine(chat, room, { user, by, until, reason, what, end, act }, problem) {
+function restrictionLine(chat, room, { user, name, by, until, reason, what, end, act }, problem) {
   const undo = () => chat.request(act, { room: room.id, payload: { user: user.id } });
   const how = words.events.more(what, { until: until ? momentOf(until) : words.reasons.noEnd, by: by?.name, reason });
-  return listLine([el("p.author.cut", {}, el("bdi", {}, user.name)), el("p.note", {}, calm(how))], [[end, undo, words.moderation.endOf(end, user.name)]], problem, "restriction");
+  return listLine([el("p.author.cut", {}, el("bdi", {}, name)), el("p.note", {}, calm(how))], [[end, undo, words.moderation.endOf(end, name)]], problem, "restriction");
 }
 
 // ---- messages ----

@@ -1,6 +1,7 @@
 // Parts of the page that few people need: loaded when somebody asks for them.
 
 import { addressOf } from "./address.js";
+import { closeDialogs } from "./back.js";
 import { roomMenu } from "./room-menu.js";
 import { words } from "./words.js";
 
@@ -8,6 +9,7 @@ export class Parts {
   /** `app`: what the parts are about. `go(id, pane, of)`: to another place; `leave(room)`. */
   constructor(app, go, leave) {
     Object.assign(this, { app, go, leave });
+    app.chat.on("removed", ({ room }) => room === app.room?.id && closeDialogs());
   }
 
   /** Do something. A notice says what does not work. */

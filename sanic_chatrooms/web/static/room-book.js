@@ -2,7 +2,7 @@
 
 import { Edits } from "./edits.js";
 import { byName, tellApart, toldApart } from "./format.js";
-import { join } from "./joining.js";
+import { isBanned, join } from "./joining.js";
 import { Names, SOURCES } from "./names.js";
 import { Paging } from "./paging.js";
 import { mayPin } from "./pinning.js";
@@ -113,6 +113,7 @@ export class RoomBook {
       this.#introduce(room, line.with);
       this.unread.listed(room, line);
     }
+    if (this.shown?.listed && isBanned(this.shown)) this.enter(this.shown); // the ban has ended
     if (this.known) return;
     this.known = true;
     const followed = this.unread.marks.rooms().slice(-FOLLOWED).filter((id) => this.rooms.get(id)?.listed);

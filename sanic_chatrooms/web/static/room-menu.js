@@ -14,7 +14,7 @@ export function roomMenu(room, { chat, book, details, link, jump, prefs, leave, 
     room?.counted && [room.notify === "none" ? words.menu.unmute : words.menu.mute, () => attempt(() => mute(chat, book, room)), "mute-room"],
     room?.visibility === "public" && [room.hidden ? words.menu.show : words.menu.hide, () => flip(chat, book, room, tell), "hide-room"],
     has("reports") && [words.menu.reports, () => moderate(({ reports }) => reports(chat, room, jump)), "reports"],
-    has("restrictions") && [words.menu.restrictions, () => moderate(({ restrictions }) => restrictions(chat, room)), "restrictions"],
+    has("restrictions") && [words.menu.restrictions, () => moderate(({ restrictions }) => restrictions(chat, room, book.names)), "restrictions"],
     ...more,
     // The page would join a public room again as soon as somebody opens it.
     has("leave") && room.visibility === "private" && [words.menu.leave, () => leave(room), "leave", "danger"],
