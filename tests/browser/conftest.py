@@ -27,7 +27,7 @@ from tests.support.fixtures import Live
 from tests.support.process import ServerProcess, free_port, start_command
 from tests.support.thorough import THOROUGH
 
-PATIENCE = 20_000  # ms; generous: a busy machine is no defect
+PATIENCE = 40_000  # ms; generous: a busy machine is no defect
 expect.set_options(timeout=PATIENCE)
 ARTIFACTS = Path(os.environ.get("ARTIFACTS") or Path(__file__).parents[2] / "artifacts")
 PICTURES = THOROUGH or "ARTIFACTS" in os.environ
@@ -91,7 +91,7 @@ class Pages:
 
     async def until_written(self, text: str, times: int = 1) -> None:
         """Wait until the consoles have so many lines with this text: a browser tells of them later than of what it shows."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while sum(text in line for line in self.console) < times:
                 self._written.clear()
                 await self._written.wait()

@@ -55,7 +55,7 @@ class ServedApp:
 
     async def alone(self) -> None:
         """Wait until nobody is connected: the server learns that later than who leaves."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while self.chat.connections():
                 self._left.clear()
                 await self._left.wait()

@@ -55,7 +55,7 @@ class Writer:
             self._pieces.put_nowait(piece)
 
     async def ended(self) -> None:
-        done, _ = await asyncio.wait([self.task], timeout=20)
+        done, _ = await asyncio.wait([self.task], timeout=40)
         assert done, "it was not stopped"
 
 

@@ -101,7 +101,6 @@ async def go(page: Page, part: str) -> None:
     await expect(page.get_by_test_id(f"tab-{part}")).to_have_attribute("aria-current", "page")
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(("size", "scheme"), [("wide", "light"), ("phone", "dark")])
 async def test_every_part_shows_what_is_so_and_nothing_is_wrong_with_it(
     office: Office, new_page: Pages, size: str, scheme: Literal["light", "dark"]

@@ -306,7 +306,6 @@ async def in_room(served: ServedApp, it: Watched) -> User:
 
 
 @pytest.mark.asyncio(loop_scope="session")
-@pytest.mark.timeout(180)
 async def test_nothing_in_a_room_its_thread_its_details_and_its_lists_runs(
     served: ServedApp, new_page: Pages
 ) -> None:
@@ -350,7 +349,6 @@ async def test_nothing_in_a_room_its_thread_its_details_and_its_lists_runs(
 
 
 @pytest.mark.asyncio(loop_scope="session")
-@pytest.mark.timeout(180)
 async def test_nothing_in_lists_and_notices_runs(served: ServedApp, new_page: Pages) -> None:
     await served.open("random")
     it = await watched(new_page, served, "/")
@@ -410,7 +408,6 @@ async def test_nothing_in_lists_and_notices_runs(served: ServedApp, new_page: Pa
 
 
 @pytest.mark.asyncio(loop_scope="session")
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("served", ["searches"], indirect=True)
 async def test_nothing_that_is_typed_sought_found_or_refused_runs(served: ServedApp, new_page: Pages) -> None:
     await served.open("refusing", "needles")
@@ -452,7 +449,6 @@ async def test_nothing_that_is_typed_sought_found_or_refused_runs(served: Served
 
 
 @pytest.mark.asyncio(loop_scope="session")
-@pytest.mark.timeout(180)
 async def test_nothing_in_an_address_or_in_what_the_browser_keeps_runs(
     served: ServedApp, new_page: Pages
 ) -> None:
@@ -479,7 +475,6 @@ async def test_nothing_in_an_address_or_in_what_the_browser_keeps_runs(
 
 
 @pytest.mark.asyncio(loop_scope="session")
-@pytest.mark.timeout(180)
 async def test_nothing_in_the_element_runs(served: ServedApp, new_page: Pages) -> None:
     await served.open()
     it = await watched(new_page, served, "/shop")

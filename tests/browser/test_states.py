@@ -35,7 +35,6 @@ def test_there_are_many_states_and_each_has_one_name() -> None:
 
 
 @pytest.mark.asyncio(loop_scope="session")
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     ("name", "size", "scheme"),
     [

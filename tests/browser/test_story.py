@@ -387,7 +387,6 @@ async def act(page: Page, what: str, yes: str, *, time: str, reason: str) -> Non
     await expect(dialog).to_have_count(0)
 
 
-@pytest.mark.timeout(180)
 async def test_two_people_and_the_assistant_live_through_a_whole_story(
     start_example: Callable[..., ServerProcess], new_page: Pages
 ) -> None:

@@ -24,7 +24,6 @@ FAULTS = """() => [...document.querySelectorAll(".cell")].flatMap((cell) => {
 })"""
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     ("size", "scheme"), unless_thorough([("wide", "light")], [("wide", "light"), ("phone", "dark")])
 )

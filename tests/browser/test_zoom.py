@@ -105,7 +105,6 @@ async def walked(walk: Walk, name: str) -> None:
     assert sorted(walk.seen) == sorted(TABLE[name])
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     ("name", "size"),
     unless_thorough([("guests", "400 %")], [(name, size) for name in PAGES for size in SIZES]),
@@ -132,7 +131,6 @@ async def test_enlarged_the_list_of_rooms_scrolls_and_the_page_does_not(
     assert await page.evaluate("document.scrollingElement.scrollHeight <= innerHeight")
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("name", unless_thorough(["accounts"], PAGES))
 async def test_with_forced_colours_one_sees_where_the_focus_is(
     served: ServedApp, new_page: Pages, name: str

@@ -236,7 +236,7 @@ async def test_who_may_not_have_it_written_anew_is_told_what_stays(
         await say_and_edit(store)
         task = store._eraser._task
         assert task is not None
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await task
 
     assert "ACL: +bgrewriteaof" in caplog.text

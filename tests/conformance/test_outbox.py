@@ -231,7 +231,7 @@ async def test_every_kind_of_transaction_tells_of_its_commit(store: SQLStore, ur
         await asyncio.sleep(0)
         assert not told.is_set()
         await end(True)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await told.wait()
 
     assert [type(answer) for answer in await numbered(store)] == [Appended, Appended]
@@ -310,7 +310,7 @@ async def test_an_open_transaction_of_the_app_delays_no_append_on_postgresql(
 ) -> None:
     async with AsyncSession(engine) as session:
         await store.put(session, draft("later"), nothing)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             await store.append([draft("sooner")])
         await session.commit()
     await numbered(store)

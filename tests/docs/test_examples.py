@@ -537,7 +537,7 @@ async def test_hooks(run: Run, connect: Connect) -> None:
     assert (await ada.error("poll.vote", payload={"choice": "x"}))["field"] == "choice"
     await module.chat.create_room("team", visibility="private")
     await module.chat.add_member("team", User("u1", "Ada"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not hasattr(module.app.ctx, "last_member"):
             await ada.settle()
     assert module.app.ctx.last_member.id == "u1"

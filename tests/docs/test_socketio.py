@@ -25,7 +25,7 @@ from tests.support.process import free_port, start_command
 from tests.support.server import LiveServer
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
-WITHIN = 20.0
+WITHIN = 40.0
 
 
 def token(secret: str, user: str) -> str:

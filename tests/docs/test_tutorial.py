@@ -138,7 +138,7 @@ async def test_a_first_chat(walk: Walk, windows: Windows) -> None:
         assert walk.socket is not None
         assert walk.socket.stdin is not None
         walk.socket.stdin.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await walk.socket.wait()
 
     async def own_rooms(walk: Walk) -> None:

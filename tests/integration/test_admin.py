@@ -30,7 +30,7 @@ pytestmark = pytest.mark.asyncio(
 )  # what is asked here by HTTP is the same on each loop
 
 App = Sanic[Any, Any]
-WITHIN = 20.0
+WITHIN = 40.0
 HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
 
 

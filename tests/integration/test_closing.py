@@ -71,7 +71,7 @@ async def test_no_end_of_a_connection_is_an_error(
     for client in clients:
         await end(client)
     if end is not stay:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(chat.running().sessions):  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.005)
     await server.stop()

@@ -172,7 +172,7 @@ async def answer_to(server: LiveServer, parts: list[bytes], open: list[Peer]) ->
     """What the server says: status, headers and body, and the first frame on a WebSocket."""
     reader, writer = peer = await asyncio.open_connection(server.host, server.port)
     open.append(peer)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         for part in parts:
             writer.write(part)
             await writer.drain()
@@ -335,7 +335,7 @@ async def test_beside_the_door_sanic_serves_as_ever(app: App, live: Live) -> Non
     ask = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
     writer.write(ask + ask)
     upgrade = handshake("a", path="/echo")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         for _ in range(2):
             await reader.readuntil(b"\r\n\r\nhello")
         writer.write(upgrade)  # the door sees the first request of a connection alone
@@ -360,7 +360,7 @@ async def test_who_says_nothing_is_sanics_after_a_while(
     server = await live()
     peers.append(await asyncio.open_connection(server.host, server.port))
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert await peers[0][0].read() == b""
 
 
@@ -384,7 +384,7 @@ async def test_who_says_nothing_at_first_gets_in_all_the_same(
 
     writer.write(handshake("a"))
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await reader.readuntil(b"welcome")
 
 
@@ -473,7 +473,7 @@ async def test_who_leaves_before_the_answer_is_awaited_no_more(
     writer.transport.abort()
     asked.may_answer.set()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while mounted.arriving or len(chat.running().sessions):  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.005)
     assert not mounted.by_ip
@@ -487,7 +487,7 @@ async def test_a_server_that_ends_awaits_who_is_coming_in(
     await asked.asked.wait()
 
     ending = asyncio.ensure_future(server.stop())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not chat.running().draining:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.005)
     asked.may_answer.set()
@@ -544,7 +544,7 @@ async def test_a_server_that_ends_answers_who_waits_at_the_door(
     await held.someone.wait()
 
     ending = asyncio.ensure_future(server.stop())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await still_waits.wait()
     held.go_on()
 
@@ -562,7 +562,7 @@ async def test_who_gives_up_while_waiting_is_not_admitted(
     waiting: Any = held.waiting[0].__self__  # type: ignore[attr-defined]
 
     writer.write_eof()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not is_gone(waiting._transport):  # noqa: ASYNC110 - uvloop does it at the end of a turn
             await asyncio.sleep(0)
         held.go_on()
@@ -590,7 +590,7 @@ async def test_a_connection_that_is_lost_at_its_start_is_forgotten(
     (session,) = chat.running().sessions
     connection: Any = session.connection
     await raw.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         connection._transport.resume_reading()  # so that the loss is seen
         while connection in connection._connections:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.005)

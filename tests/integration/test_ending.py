@@ -18,7 +18,7 @@ from tests.support.fixtures import Connect, SubprocessServer
 from tests.support.process import ROOT, ServerProcess, free_port, with_root_on_path
 from tests.support.thorough import only_thorough, unless_thorough
 
-WITHIN = 20.0
+WITHIN = 40.0
 APP = """
 import asyncio, os, time
 from sanic import Sanic

@@ -675,7 +675,7 @@ async def test_pings_between_fragments_are_answered(chat: ChatRooms, connect: Co
     write(ada, masked(TEXT, b'{"type":', fin=False) + masked(PING, b"hello") + masked(CONT, b'"ping"}'))
 
     await ada.expect("pong")
-    await asyncio.wait_for(pong, 5)
+    await asyncio.wait_for(pong, 30)
 
 
 async def test_several_frames_may_come_in_one_segment(chat: ChatRooms, connect: Connect) -> None:
@@ -823,13 +823,14 @@ async def test_a_server_stops_also_while_commands_are_under_way(
 
 
 async def test_a_stopping_server_does_not_wait_for_who_never_answers(
-    app: App, live: Live, connect: Connect
+    app: App, live: Live, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("sanic_chatrooms.web.socket.base.CLOSE_TIMEOUT", 600.0)
     mount(app, drain_seconds=0.2)
     server = await live()
     ada = await connect()
     await ada.settle()
     ada.pause_reading()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await server.stop()

@@ -692,7 +692,7 @@ async def _speak(port: int, headers: dict[str, str], more: bytes = b"", until: b
     """One request as raw bytes, with more behind it in the same segment; what the server says, as far as needed."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             writer.write(_request(port, headers) + more)
             return await reader.readuntil(until)
     finally:

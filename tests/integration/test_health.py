@@ -22,7 +22,7 @@ from tests.support.valkey import running
 from tests.support.wire import mount
 
 App = Sanic[Any, Any]
-WITHIN = 20.0
+WITHIN = 40.0
 
 
 @pytest.fixture(autouse=True)

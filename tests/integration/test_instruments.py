@@ -32,7 +32,7 @@ from tests.support.valkey import running
 from tests.support.wire import SECRET, masked, mount, token, write
 
 App = Sanic[Any, Any]
-WITHIN = 20.0
+WITHIN = 40.0
 Sample = tuple[str, frozenset[tuple[str, str]]]
 
 

@@ -44,7 +44,7 @@ def chat(app: App) -> ChatRooms:
 
 
 async def until(what: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not what():  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.005)
 

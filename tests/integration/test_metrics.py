@@ -20,7 +20,7 @@ from tests.support.two_workers import on_both
 from tests.support.wire import SECRET, mount
 
 App = Sanic[Any, Any]
-WITHIN = 20.0
+WITHIN = 40.0
 TOKEN = "a token of the metrics"
 TWO_WORKERS = f"""
 import os

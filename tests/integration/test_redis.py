@@ -95,7 +95,7 @@ async def test_the_keeper_of_a_server_can_vouch_for_it() -> None:
 
 
 async def test_a_server_that_does_not_answer_is_unavailable_in_time(valkey: ValkeyServer) -> None:
-    async with store_at(valkey.url, "r", bounds=Bounds(timeout=0.5)) as store:
+    async with store_at(valkey.url, "r", bounds=Bounds(timeout=2.0)) as store:
         valkey.freeze()
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -107,7 +107,7 @@ async def test_a_server_that_does_not_answer_is_unavailable_in_time(valkey: Valk
         valkey.thaw()
         (answer,) = await said(store, "one")
 
-        assert took < 10.0
+        assert took < 30.0
         assert getattr(answer, "seq", None) == 1
 
 

@@ -112,7 +112,7 @@ async def test_a_server_that_ends_the_connections_is_connected_to_again(
 
         await holds(lambda: not pipe.alive and not subscriber.alive)
         await holds(lambda: broker.healthy)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while store._link._main._pipe in (None, pipe):
                 with contextlib.suppress(Unavailable):
                     await store.history("general", after=0, limit=1)

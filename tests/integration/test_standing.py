@@ -35,7 +35,7 @@ from sanic_chatrooms.verbs.membership import add_member, remove_member
 from sanic_chatrooms.verbs.rooms import create, delete, ensure
 
 ADA, BOB, EVE = User("u1", "Ada"), User("u2", "Bob"), User("u3", "Eve")
-WITHIN = 20.0
+WITHIN = 40.0
 BURST = 20
 
 

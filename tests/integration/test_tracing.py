@@ -23,7 +23,7 @@ from tests.support.two_workers import on_both
 from tests.support.wire import SECRET, mount, token
 
 App = Sanic[Any, Any]
-WITHIN = 20.0
+WITHIN = 40.0
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE}-{PARENT}-01"
 

@@ -70,7 +70,7 @@ async def ask(
     """Send a request; -> the status and the head of what the server says to it."""
     reader, writer = await asyncio.open_connection(server.host, server.port)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             writer.write(request(server, headers, method, path, version))
             answer = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             return int(answer.split(" ")[1]), answer.lower()
@@ -199,7 +199,7 @@ async def test_a_connection_that_was_asked_for_in_a_list_outlives_the_time_limit
     reader, writer = await asyncio.open_connection(server.host, server.port)
     try:
         writer.write(request(server, but("Upgrade", "foo, websocket")))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await reader.readuntil(b"welcome")
             await reader.readuntil(PING)
     finally:

@@ -47,7 +47,6 @@ def test_drawn_again_rounds_that_are_alike_give_a_narrow_interval() -> None:
     assert wide[-1] - wide[0] > 2.0
 
 
-@pytest.mark.timeout(120)
 async def test_a_flood_of_questions_is_refused_and_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOAK_RATES", "read")
 

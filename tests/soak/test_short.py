@@ -68,7 +68,6 @@ def test_instead_of_each_run_that_is_left_out_there_are_tests() -> None:
     ] == []
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     "name", unless_thorough([name for name in modules() if name not in INSTEAD], modules())
 )

@@ -13,7 +13,7 @@ from sanic_chatrooms.testing import Recorder
 
 __all__ = ["WITHIN", "arrived", "envelope", "holds", "started"]
 
-WITHIN = 15.0
+WITHIN = 40.0
 
 
 @contextlib.asynccontextmanager

@@ -18,7 +18,7 @@ from tests.support.server import Response
 __all__ = ["Client", "Closed", "Frame", "Refused", "open_client"]
 
 Frame = dict[str, Any]
-WITHIN = 20.0  # seconds to wait for anything, unless a call says otherwise
+WITHIN = 40.0  # seconds to wait for anything, unless a call says otherwise
 
 
 class Closed(Exception):

@@ -17,7 +17,7 @@ from sanic_chatrooms.client import ChatClient
 
 __all__ = ["FakeChat", "Peer", "connected", "fake_chat", "new_client"]
 
-WITHIN = 20.0
+WITHIN = 40.0
 Frame = dict[str, Any]
 WELCOME = {
     "sessionId": "s1",

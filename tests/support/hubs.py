@@ -25,7 +25,7 @@ from sanic_chatrooms.wire.encode import encode
 Frame = dict[str, Any]
 
 ROOM = "general"
-WITHIN = 20.0
+WITHIN = 40.0
 
 
 class FakeSession:

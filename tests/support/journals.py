@@ -13,7 +13,7 @@ from sanic_chatrooms.support.clock import now
 
 __all__ = ["Submitter", "draft", "until"]
 
-WITHIN = 20.0
+WITHIN = 40.0
 
 
 class Submitter:

@@ -33,7 +33,7 @@ __all__ = ["Client", "Frame", "ModelRoom", "View", "Worker", "again"]
 T = TypeVar("T")
 Frame = dict[str, Any]
 Line = tuple[str, str, str]
-WITHIN = 20.0
+WITHIN = 40.0
 
 
 @dataclass

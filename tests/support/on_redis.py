@@ -20,7 +20,7 @@ __all__ = ["WITHIN", "arrived", "brokers", "draft", "envelope", "holds", "said",
 @contextlib.asynccontextmanager
 async def store_at(url: str, *rooms: str, bounds: Bounds | None = None) -> AsyncIterator[RedisStore]:
     store = RedisStore(url)
-    await store.start("test", bounds or Bounds(timeout=2.0))
+    await store.start("test", bounds or Bounds())
     try:
         for room in rooms:
             await store.create_room(Room(room, "", 0))

@@ -27,7 +27,7 @@ import pytest
 __all__ = ["PostgresServer", "mortal_postgres", "new_database", "postgres", "postgres_url", "programs"]
 
 USER = "postgres"
-_START_WITHIN = 30.0
+_START_WITHIN = 100.0
 _SETTINGS = {
     "listen_addresses": "",
     "shared_buffers": "64MB",

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 _RUNNER = Path(__file__).with_name("run_app.py")
 _READY = re.compile(r"^worker ready (\d+)$", re.MULTILINE)
 _MANAGER_READY = re.compile(r"^manager ready \d+$", re.MULTILINE)
-_START_WITHIN = 30.0
+_START_WITHIN = 100.0
 
 
 class ServerProcess:
@@ -84,7 +84,7 @@ class ServerProcess:
         """SIGTERM to the main process, as a service manager sends it."""
         self.process.send_signal(signal.SIGTERM)
 
-    def stop(self, *, within: float = 15.0) -> int:
+    def stop(self, *, within: float = 40.0) -> int:
         """Stop gracefully, or by force after `within` seconds; the exit code, negative for a signal."""
         if self.process.poll() is None:
             self.terminate()
@@ -154,9 +154,12 @@ def start_command(
 
 
 def free_port() -> int:
-    """A port that nobody listens on, below those that systems give to outgoing connections."""
+    """A port that nobody listens on, below those that systems give to outgoing connections. Each process that tests has ports of its
+    own: what is told to listen on one does so only after a while."""
+    each = (32_000 - 20_000) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    first = 20_000 + each * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     while True:
-        port = random.randint(20_000, 32_000)
+        port = random.randrange(first, first + each)
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -189,7 +192,7 @@ def with_root_on_path(env: Mapping[str, str] | None) -> dict[str, str]:
 def _answers(url: str) -> bool:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never through a proxy
     try:
-        opener.open(url, timeout=2.0).close()
+        opener.open(url, timeout=10.0).close()
     except urllib.error.HTTPError as answer:
         answer.close()
         return True

@@ -14,7 +14,7 @@ from tests.support.wire import masked
 __all__ = ["CLOSE", "Raw", "command", "handshake"]
 
 CLOSE = 8
-WITHIN = 15.0
+WITHIN = 40.0
 """Seconds to wait for anything."""
 
 

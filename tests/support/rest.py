@@ -18,7 +18,7 @@ from tests.support.wire import token
 
 __all__ = ["Answer", "Rest", "Sent", "Stream", "Visit"]
 
-WITHIN = 20.0
+WITHIN = 40.0
 """Seconds that a test waits at most."""
 
 

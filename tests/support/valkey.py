@@ -25,7 +25,7 @@ PERSISTENCE = {
     "everysec": ["--appendonly", "yes", "--appendfsync", "everysec"],
     "always": ["--appendonly", "yes", "--appendfsync", "always"],
 }
-_WITHIN = 30.0
+_WITHIN = 60.0
 
 
 class ValkeyServer:

@@ -234,7 +234,7 @@ class Walk:
         """The oldest frame of this type that was shown and not asked for yet."""
         assert self.socket is not None
         assert self.socket.stdout is not None
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while not (found := [frame for frame in self._shown if frame["type"] == type]):
                 line = (await self.socket.stdout.readline()).decode()
                 assert line, "the connection ended"

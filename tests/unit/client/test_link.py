@@ -23,7 +23,7 @@ from sanic_chatrooms.errors import Banned, ChatError, RoomNotFound, TokenExpired
 from sanic_chatrooms.support.ids import new_id
 from tests.support.fake_chat import FakeChat, connected, fake_chat, new_client
 
-WITHIN = 20.0
+WITHIN = 40.0
 
 
 async def refused(client: ChatClient) -> ChatError:

@@ -13,7 +13,7 @@ from sanic_chatrooms.errors import Conflict, Forbidden, NotAMember, RateLimited,
 from sanic_chatrooms.support.ids import new_id
 from tests.support.fake_chat import FakeChat, connected
 
-WITHIN = 20.0
+WITHIN = 40.0
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from sanic_chatrooms.client import events as queues
 from sanic_chatrooms.errors import InvalidField, NotAMember, PositionLost, RoomNotFound
 from tests.support.fake_chat import FakeChat, Peer, connected
 
-WITHIN = 20.0
+WITHIN = 40.0
 
 
 def message(seq: int, room: str = "a", **more: Any) -> dict[str, Any]:

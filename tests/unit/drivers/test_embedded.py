@@ -18,7 +18,7 @@ from sanic_chatrooms import ConfigError
 from sanic_chatrooms.drivers.redis.embedded import EmbeddedServer, boot_id, embedded_url, user_directory
 from tests.support.embedded import embedded_directory
 
-WITHIN = 20.0
+WITHIN = 40.0
 
 
 @pytest.fixture

@@ -29,11 +29,11 @@ class Scene:
         self.connected.set()
 
     async def next(self) -> Any:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await self.heard.get()
 
     async def end_of_wire(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not self.ended:  # noqa: ASYNC110 - told by a call
                 await asyncio.sleep(0.001)
 

@@ -168,7 +168,7 @@ async def test_a_connection_that_cannot_be_closed_holds_nobody_up(monkeypatch: p
     threads.start()
     await threads.run(lambda _: 1, 30)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await threads.stop(30)
     for thread in threading.enumerate():
         if thread.name == "test-0":  # it tells what has failed after `stop` was answered

@@ -29,7 +29,7 @@ from sanic_chatrooms.stores.sql.store import SQLStore
 from sanic_chatrooms.testing import FaultyStore
 from sanic_chatrooms.testing.connections import running_core
 
-WITHIN = 20.0
+WITHIN = 40.0
 ADA = User("u1", "Ada")
 
 

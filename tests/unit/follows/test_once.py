@@ -25,7 +25,7 @@ from sanic_chatrooms.presence.memory import MemoryPresence
 from sanic_chatrooms.stores.sql.store import SQLStore
 from sanic_chatrooms.testing.connections import running_core
 
-WITHIN = 20.0
+WITHIN = 40.0
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ from sanic_chatrooms.testing import Recorder, RecordingMeter
 from tests.support.hubs import NotingBroker
 from tests.support.journals import Submitter, draft, until
 
-WITHIN = 20.0
+WITHIN = 40.0
 Heard = Callable[[int, list[Appended | ChatError] | None], None]
 
 

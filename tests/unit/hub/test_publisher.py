@@ -14,7 +14,7 @@ from sanic_chatrooms.observe.instruments import DROPPED, ENVELOPES_WAITING
 from sanic_chatrooms.testing import RecordingMeter
 from tests.support.hubs import NotingBroker
 
-WITHIN = 20.0
+WITHIN = 40.0
 
 
 class Desk:
@@ -104,7 +104,7 @@ async def test_stop_is_not_held_up_by_the_broker(desk: Desk) -> None:
     desk.broker.publish = never  # type: ignore[method-assign]
     desk.publish(1)
 
-    async with asyncio.timeout(2.0):
+    async with asyncio.timeout(30):
         await desk.publisher.stop()
 
 

@@ -217,7 +217,7 @@ async def test_what_others_committed_is_numbered_though_nobody_rang() -> None:
     async with numbering(store) as (_, told, _):
         store.commit([draft()])
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await told.heard.wait()
 
     assert told.types == ["ORDER"]
@@ -229,7 +229,7 @@ async def test_a_commit_is_looked_for_until_it_is_there() -> None:
         await transactions.put(transaction, draft())
         store.asked.clear()
         store.committed()  # right before the COMMIT
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await store.asked.wait()
             store.commit(transaction)
             await told.heard.wait()
@@ -245,7 +245,7 @@ async def test_what_cannot_be_stored_is_logged_and_the_rest_is_told(
         await store.append([again])
         with caplog.at_level(logging.WARNING, "sanic_chatrooms.hub.transactions"):
             store.commit([draft("LOST", "nowhere"), again, draft("KEPT")])
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await told.heard.wait()
 
     assert told.types == told.users == ["KEPT"]
@@ -279,7 +279,7 @@ async def test_who_was_muted_between_the_call_and_the_commit_is_not_heard_and_ot
                     replace(draft("OTHER"), sender=Sender("u2", "Bob"), judged=0),
                 ]
             )
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await told.heard.wait()
 
     assert told.types == ["OTHER"]
@@ -298,7 +298,7 @@ async def test_what_cannot_be_judged_now_waits() -> None:
     async with numbering(store, judge) as (_, told, _):
         await store.append([replace(draft("member.kicked"), restricts=True)])
         store.commit([replace(draft(), judged=0)])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await told.heard.wait()
 
     assert told.types == ["ORDER"]

@@ -71,7 +71,7 @@ async def test_an_order_returns_after_the_batch_under_way_and_may_be_given_up_me
         await store.create_room(Room("general", "e", 0))
         store.hang()
         said = asyncio.ensure_future(chat.journal.append(Draft("general", "message", b"{}", "m1", 1.0)))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while "append" not in store.calls:  # noqa: ASYNC110
                 await asyncio.sleep(0)
         given_up, order = [

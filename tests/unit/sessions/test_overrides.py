@@ -21,7 +21,7 @@ from sanic_chatrooms.testing.connections import running_core
 from tests.support.joined import joined
 
 ADA = User("u1", "Ada")
-WITHIN = 20.0
+WITHIN = 40.0
 
 
 class Workers:

@@ -45,7 +45,7 @@ pids = [start(STUBBORN)]
 module._tell(survivor.writer, "worker", pids[0])
 """
 RUNNING = "import time; print(flush=True); time.sleep(600)"
-WITHIN = 15.0
+WITHIN = 40.0
 
 
 def killed(what: str, session: str = "start_new_session=False") -> list[psutil.Process]:

@@ -15,7 +15,7 @@ from tests.support.process import free_port
 
 pytestmark = pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
 
-WITHIN = 20.0
+WITHIN = 40.0
 
 
 class End:

@@ -32,7 +32,7 @@ from sanic_chatrooms.verbs import closing
 
 ADA, BOB, EVE = User("u1", "Ada"), User("u2", "Bob"), User("u3", "Eve")
 NO_MESSAGE = "6f1c0b1e-1f0e-4c55-9d6b-0e0c2f6f7a12"
-WITHIN = 20.0
+WITHIN = 40.0
 
 
 @pytest.fixture
