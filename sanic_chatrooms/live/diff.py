@@ -33,7 +33,9 @@ def parts(diff: Diff, online: int) -> Iterator[Diff]:
 
 def merged(diff: Diff, new: Diff) -> Diff:
     """Both as one change."""
-    joined = {u.id: u for u in diff.joined} | {u.id: u for u in new.joined}
+    joined = {u.id: u for u in (*diff.joined, *new.joined)}
+    if not (diff.left or new.left or diff.renamed or new.renamed):  # as nearly always while a crowd comes
+        return Diff(list(joined.values()), online=new.online)
     left = {u.id: u for u in diff.left} | {u.id: u for u in new.left}
     renamed = {u.id: u for u in diff.renamed}
     for user in new.joined:

@@ -104,17 +104,19 @@ class CommandQueue:
     def do(self, work: Work) -> None:
         """Run a command, or work of the server, in its turn."""
         # The steps are written out: every message comes by here.
+        asked = None
         if (
             self._task is None
             and isinstance(work, Command)
             and not self._session.held_up()
             and not (self.under_way and self._must_wait(work))
-            and self._carrier.at_once(self._session, work)
         ):
-            return
+            if self._carrier.at_once(self._session, work):
+                return
+            asked = work
         self._waiting.append(work)
         if self._task is None and isinstance(work, Command):
-            task = begin(self._work_off())
+            task = begin(self._work_off(asked))
             self._task = None if task.done() else task
         elif self._task is None:  # another connection causes it, and may be at something
             self._task = asyncio.ensure_future(self._work_off())
@@ -182,7 +184,8 @@ class CommandQueue:
 
     # ---- the task ----
 
-    async def _work_off(self) -> None:
+    async def _work_off(self, asked: Command | None = None) -> None:
+        """`asked`: has just turned out to need a task."""
         self._task = asyncio.current_task()  # by itself: it may have ended when it has begun
         try:
             while self._waiting and not self._session.closed:
@@ -196,7 +199,8 @@ class CommandQueue:
                 if self._waiting:
                     self._redone = max(0, self._redone - 1)
                     rested = self._reading
-                    await self._take_turn(self._waiting.pop(0))
+                    work = self._waiting.pop(0)
+                    await self._take_turn(work, at_once=work is not asked)
                     if self._reading is not rested and isinstance(self._reading, asyncio.Future):
                         await self._reading
                 if self._session.stranger:
@@ -232,10 +236,10 @@ class CommandQueue:
     def _is_concurrent(self, work: Work) -> bool:
         return isinstance(work, Command) and self._carrier.concurrent(work)
 
-    async def _take_turn(self, work: Work) -> None:
+    async def _take_turn(self, work: Work, *, at_once: bool) -> None:
         if not isinstance(work, Command):
             await self._oblige(work)
-        elif not self._carrier.at_once(self._session, work):
+        elif not (at_once and self._carrier.at_once(self._session, work)):
             await self._carrier.carry_out(self._session, work)
 
     async def _oblige(self, work: Callable[[], Awaitable[None]]) -> None:

@@ -18,7 +18,7 @@ from .mounted import App, Mounted
 from .socket.door import Door, verdict_on
 from .socket.fast import FastConnection
 from .socket.plain import PlainConnection
-from .upgrade import Handler, accepted, is_gone, is_upgraded, prepare_handshake, refuse_handshake
+from .upgrade import Handler, accepted, is_upgraded, prepare_handshake, refuse_handshake
 
 __all__ = ["Entrance"]
 
@@ -45,11 +45,11 @@ class Entrance:
         admitting.entrance = self  # type: ignore[attr-defined]  # for the door
         return admitting
 
-    async def _judge(self, mounted: Mounted, request: Request, *, gone: bool) -> Admission | HTTPResponse:
+    async def _judge(self, mounted: Mounted, request: Request, *, seen: bool) -> Admission | HTTPResponse:
         chat = mounted.running()
         open_from_ip = mounted.by_ip[network_of(request.client_ip or request.ip)]
         route = mounted.routes[self._route.path]
-        return await admit(request, chat, route, open_from_ip, len(mounted.arriving), gone=gone)
+        return await admit(request, chat, route, open_from_ip, len(mounted.arriving), seen=seen)
 
     # ---- by Sanic's handshake ----
 
@@ -60,7 +60,7 @@ class Entrance:
         try:
             admission = verdict_on(request)
             if admission is None:
-                admission = await self._judge(mounted, request, gone=is_gone(request.transport))
+                admission = await self._judge(mounted, request, seen=False)
             if isinstance(admission, HTTPResponse):
                 return admission
             request.ctx.chat_admission = admission
@@ -104,8 +104,7 @@ class Entrance:
         mounted = self._blueprint.mounted(request.app)
         mounted.arriving.add(request)
         try:
-            # The door has just looked whether its client is there.
-            verdict: Admission | HTTPResponse | Exception = await self._judge(mounted, request, gone=False)
+            verdict: Admission | HTTPResponse | Exception = await self._judge(mounted, request, seen=True)
         except Exception as problem:  # noqa: BLE001 - the app's authenticator may raise any, and Sanic answers and logs it
             verdict = problem
         finally:

@@ -21,7 +21,7 @@ from ..sessions.route import Route
 from ..support.origin import normal_origin
 from ..verbs.identity import by_request, of_handshake
 from .problems import RETRY_AFTER, problem_headers
-from .upgrade import answer, make_readable, not_an_upgrade, offered
+from .upgrade import answer, is_gone, make_readable, not_an_upgrade, offered
 
 __all__ = [
     "Admission",
@@ -66,18 +66,20 @@ class Admission(msgspec.Struct):
 
 
 async def admit(
-    request: Request, chat: Chat, route: Route, open_from_ip: int, arriving: int, *, gone: bool
+    request: Request, chat: Chat, route: Route, open_from_ip: int, arriving: int, *, seen: bool
 ) -> Admission | HTTPResponse:
-    """Check a request; -> its admission, or the HTTP answer that refuses it. `gone`: its client has given up."""
-    make_readable(request)
-    refused = not_an_upgrade(request)
+    """Check a request; -> its admission, or the HTTP answer that refuses it. `seen`: the door has seen that it is an upgrade in plain ASCII,
+    and that its client is there."""
+    if not seen:
+        make_readable(request)
+    refused = None if seen else not_an_upgrade(request)
     if refused is not None and refused.status == 426:
         return await _unknown(request, chat, route) or refused
     if refused is not None:
         chat.meter.add(REFUSED, 1, "no_upgrade")
         return refused
     try:
-        if gone:
+        if not seen and is_gone(request.transport):
             raise Unavailable("the client is gone")
         check_room_for_one_more(chat, route, open_from_ip, arriving)
         _check_origin(request, route)

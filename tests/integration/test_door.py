@@ -234,7 +234,7 @@ async def test_both_ways_say_the_same(
         seen[by_door[0].split(" ")[1]] += 1
 
     assert len(seen) >= 5, seen
-    assert came["door"] >= 30, came
+    assert came["door"] >= 25, came
     assert came["sanic"] >= 30, came
     counts = [refused(await server.get("/chat/metrics")) for server in servers]
     assert counts[0] == counts[1] != []

@@ -34,6 +34,9 @@ _HEAD = re.compile(rb"GET (/[!-~]*) HTTP/1\.1\r\n((?:[!-9;-~]+:[ -~]*\r\n)+)\r\n
 """A request as nearly all clients write it."""
 _FIELD = re.compile(r"([^:]+): *([^\r]*)\r\n")
 _WITH_A_BODY = {"content-length", "transfer-encoding", "expect"}
+_CONNECTION = ("upgrade", "keep-alive, upgrade")
+_KEY = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")
+"""16 bytes in base64."""
 _VERDICT = "_chatrooms_verdict"
 
 
@@ -188,12 +191,19 @@ class Doorway:
 
 
 def _headers(lines: bytes) -> list[tuple[str, str]] | None:
-    """Names and values as Sanic reads them. None: this is no upgrade to WebSocket, or one for Sanic to judge."""
+    """Names and values as Sanic reads them. None: this is no upgrade to WebSocket as nearly all clients write it: `not_an_upgrade` is to
+    judge it."""
     fields = [(name.lower(), value) for name, value in _FIELD.findall(lines.decode("ascii"))]
-    by_name = dict(fields)
-    if by_name.get("upgrade", "").lower() != "websocket":
-        return None
-    return None if len(by_name) < len(fields) or not _WITH_A_BODY.isdisjoint(by_name) else fields
+    found = dict(fields)
+    plain = (
+        found.get("upgrade", "").lower() == "websocket"
+        and found.get("connection", "").lower() in _CONNECTION
+        and found.get("sec-websocket-version") == "13"
+        and _KEY.fullmatch(found.get("sec-websocket-key", ""))
+        and len(found) == len(fields)
+        and _WITH_A_BODY.isdisjoint(found)
+    )
+    return fields if plain else None
 
 
 def verdict_on(request: Request) -> Any:
