@@ -82,6 +82,12 @@ async def test_a_room_that_is_not_there_is_made_only_by_who_wants_it(
     await expect(page.get_by_test_id("switcher-nothing")).to_have_text("Nobody else has been here yet.")
     await page.keyboard.press("Escape")
 
+    await page.goto("/#/~direct.6814c5eb166d8be3fe7d58b2027c7c625b374077")  # of others
+    others = page.get_by_test_id("failed-room")
+    await expect(others.get_by_role("heading")).to_have_text("This conversation cannot be opened")
+    await expect(others).to_contain_text("Perhaps you are somebody else now")
+    await expect(page.get_by_test_id("room-name")).to_have_text("This conversation")
+
     await page.goto("/#/Genral:1")
     await panel.get_by_role("button", name="Create this room").click()
     await expect(page.get_by_test_id("room-title")).to_have_value("Genral:1")

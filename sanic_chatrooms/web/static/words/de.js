@@ -225,6 +225,8 @@ export const words = ({ counted, listed, number }) => ({
     removed: (name) => `Du bist nicht mehr in ${name}`,
     joinAgain: "Wieder beitreten",
     failed: (name) => `${name} kann nicht geöffnet werden`,
+    ofOthers: "Dieses Gespräch",
+    ofOthersWhy: "Ein direktes Gespräch können nur die beiden lesen, die es führen. Vielleicht bist du jetzt jemand anders als damals, als du diese Adresse hattest.",
     unknown: (name) => `Es gibt keinen Raum „${name}“`,
     unknownWhy: "Vielleicht ist die Adresse falsch geschrieben. Oder der Raum wurde gelöscht, oder er ist privat und du bist kein Mitglied.",
     createThis: "Diesen Raum anlegen",

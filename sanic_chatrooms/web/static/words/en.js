@@ -229,6 +229,8 @@ export const words = ({ counted, listed, number }) => ({
     removed: (name) => `You are no longer in ${name}`,
     joinAgain: "Join again",
     failed: (name) => `${name} cannot be opened`,
+    ofOthers: "This conversation",
+    ofOthersWhy: "Only the two people of a direct conversation can read it. Perhaps you are somebody else now than when you had this address.",
     unknown: (name) => `There is no room “${name}”`,
     unknownWhy: "The address may be mistyped. Or the room was deleted, or it is private and you are not a member.",
     createThis: "Create this room",
