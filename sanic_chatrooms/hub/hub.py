@@ -5,7 +5,7 @@ broker in any order, twice, or never. They go out by number (`sequence`); a miss
 (`repair`). If the hub cannot prove that nothing is missing, it sends `reset`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from ..brokers.base import Broker, Deliver
 from ..errors import RoomNotFound, Unavailable
@@ -25,7 +25,8 @@ from .sequence import NOTHING
 
 __all__ = ["Hub"]
 
-
+AskHead = Callable[[str], Awaitable[Head]]
+"""Asks the store for the head of a room. Raises `RoomNotFound`."""
 RIGHTS = ("member.", "room.")
 """How the types of events begin that may change what users may do."""
 
@@ -61,6 +62,8 @@ class Hub:
         self._meter = meter
         self.fanout = Fanout(self._rooms)
         # Bound once: every message goes through them.
+        self.room: Callable[[str], LocalRoom | None] = self._rooms.get
+        """The room, if this worker is subscribed to it."""
         self.emit, self.reply, self.flush = self.fanout.emit, self.fanout.reply, self.fanout.flush
         self.repair = Repair(store, self._rooms, self, meter)
         meter.watch(ROOMS, lambda: len(self._rooms))
@@ -139,8 +142,8 @@ class Hub:
 
     # ---- entering and leaving ----
 
-    async def enter(self, receiver: Receiver, id: str) -> LocalRoom:
-        """Subscribe to the room. `room.head`, when this returns, is the session's position.
+    async def enter(self, receiver: Receiver, id: str, head: AskHead | None = None) -> LocalRoom:
+        """Subscribe to the room. `room.head`, when this returns, is the session's position. `head` asks for that of the store, and for more.
 
         Events after the position wait for this session until `admit`. The caller reads what came before it. Everything
         that was acknowledged before this call is at or below the position. Raises `RoomNotFound`, `Unavailable`.
@@ -150,7 +153,7 @@ class Hub:
             room = self._rooms[id] = LocalRoom(id)
         self._wait(room, receiver)
         try:
-            await self._bring_up(room)
+            await self._bring_up(room, head or self._head)
         except BaseException:
             self._wait_no_more(room, receiver)
             raise
@@ -230,7 +233,7 @@ class Hub:
         if room is None:
             room = self._rooms[id] = LocalRoom(id)
         room.watcher = watcher
-        await self._bring_up(room)
+        await self._bring_up(room, self._head)
         return room.head
 
     def unwatch(self, id: str) -> None:
@@ -250,32 +253,28 @@ class Hub:
         if room is not None and room.up and room.sequence.seq < seq:
             await self.repair.read(room)
 
-    def room(self, id: str) -> LocalRoom | None:
-        """The room, if this worker is subscribed to it."""
-        return self._rooms.get(id)
-
-    async def _bring_up(self, room: LocalRoom) -> None:
+    async def _bring_up(self, room: LocalRoom, ask: AskHead) -> None:
         # If another call brought it up meanwhile, its head may have been read before our call: read it again.
-        if room.sequence.up or not await self._first_to_bring_up(room):
-            await self._catch_up_with_the_store(room)
+        if room.sequence.up or not await self._first_to_bring_up(room, ask):
+            await self._catch_up_with_the_store(room, ask)
 
-    async def _first_to_bring_up(self, room: LocalRoom) -> bool:
+    async def _first_to_bring_up(self, room: LocalRoom, ask: AskHead) -> bool:
         # The lock keeps subscribing and `release` apart. State changes only after both awaits succeeded.
         async with self._locks.of(room.id):
             if room.sequence.up:
                 return False
             await self._broker.subscribe(room.id)
-            head = await self._head(room.id)
+            head = await ask(room.id)
             if self._rooms.get(room.id) is not room:
                 raise Unavailable
             self._stand_at(room, head)
             return True
 
-    async def _catch_up_with_the_store(self, room: LocalRoom) -> None:
+    async def _catch_up_with_the_store(self, room: LocalRoom, ask: AskHead) -> None:
         # Without the lock: a thousand sessions that come back into one room read its head at the same time.
         sequence = room.sequence
         epoch = sequence.epoch
-        head = await self._head(room.id)
+        head = await ask(room.id)
         if not room.up or sequence.epoch != epoch or head.epoch != epoch:
             if room.up and sequence.epoch == epoch:
                 self.reset(room, head, "another past")

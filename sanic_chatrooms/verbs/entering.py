@@ -95,8 +95,8 @@ class Joined(msgspec.Struct, rename="camel"):
 async def join(ctx: Ctx, ask: Join) -> Joined:
     """Put the session into the room. In a public room, a signed-in user also becomes a member.
 
-    The standing is read after the position was taken. So a user who is removed meanwhile is either refused here, or is
-    in the room when the message that removes them arrives.
+    The standing is at least as new as the position. So a user who is removed meanwhile is either refused here, or is in
+    the room when the message that removes them arrives.
     """
     core, session, room_id = ctx.core, ctx.session, ctx.room_id
     history = wanted_history(ctx, ask)
@@ -105,14 +105,14 @@ async def join(ctx: Ctx, ask: Join) -> Joined:
     if not _is_open(core, session.user, room_id):
         # Entering takes time, which would tell a hidden room from a missing one: so check before, too.
         await core.access.look(session, "join", room_id)
+    changes, look = session.seats.changes, _Look(core, session)
     try:
-        position = await _enter(core, session, room_id)
+        position = await _enter(core, session, room_id, look)
     except Unavailable:
         await _keep_secret(core, session, room_id)
         raise
-    changes = session.seats.changes
     try:
-        room, standing = await core.access.look(session, "join", room_id)
+        room, standing = await look.judged(room_id, position)
         standing = await become(ctx, room, standing)
         seen = seen_by(room, standing)
         recovered, past = await past_until(core, room_id, session.user.id, seen, position, ask.since, history)
@@ -176,22 +176,43 @@ def _is_full(session: Session, room_id: str) -> bool:
     return False
 
 
-async def _enter(core: Core, session: Session, room_id: str) -> Head:
+class _Look:
+    """The store is asked for the room's head, the room and the standing at once."""
+
+    def __init__(self, core: Core, session: Session) -> None:
+        self._access = core.access
+        self._session = session
+        self._found: tuple[Room, Standing] | None = None
+
+    async def head(self, room_id: str) -> Head:
+        """For the hub. Raises `RoomNotFound`."""
+        room, _ = self._found = await self._access.find(self._session.user, room_id)
+        return Head(room.epoch, room.seq)
+
+    async def judged(self, room_id: str, position: Head) -> tuple[Room, Standing]:
+        """The room and the standing, if the user may join. They are read again if they may be older than the position."""
+        if self._found is None or Head(self._found[0].epoch, self._found[0].seq) != position:
+            return await self._access.look(self._session, "join", room_id)
+        await judge(self._session, action("join"), *self._found)
+        return self._found
+
+
+async def _enter(core: Core, session: Session, room_id: str, look: _Look) -> Head:
     """Take the position: from here on, events wait for the session."""
     try:
-        held = await core.hub.enter(session, room_id)
+        held = await core.hub.enter(session, room_id, look.head)
     except RoomNotFound:
         if not may_make(core, session.user, room_id):
             raise
         await ask_policy(session, action("room.create"), room_id)
         await core.store.create_room(Room(room_id, "", 0, created_at=now(), auto=True))
-        held = await _enter_new(core, session, room_id)
+        held = await _enter_new(core, session, room_id, look)
     return held.head
 
 
-async def _enter_new(core: Core, session: Session, room_id: str) -> LocalRoom:
+async def _enter_new(core: Core, session: Session, room_id: str, look: _Look) -> LocalRoom:
     try:
-        return await core.hub.enter(session, room_id)
+        return await core.hub.enter(session, room_id, look.head)
     except RoomNotFound:  # another worker has just forgotten it: its last visitor had left
         raise Unavailable(CHANGED) from None
 

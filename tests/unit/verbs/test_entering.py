@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 import pytest
@@ -282,13 +282,43 @@ async def test_joins_that_do_not_fit(chat: Chat, payload: Any, field: str) -> No
     assert await chat.backends.store.room("general") is None
 
 
+@pytest.mark.parametrize(
+    ("command", "code"), [("member.ban", "banned"), ("member.mute", None)], ids=["banned", "muted"]
+)
+async def test_who_is_restricted_while_a_join_looks_is_judged_by_it(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, command: str, code: str | None
+) -> None:
+    await create(chat.core, None, "general")
+    await add_member(chat.core, "general", ADA, "owner")
+    await add_member(chat.core, "general", BOB)
+    ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
+    await ada.ack("join", room="general")
+    look, asked = chat.store.rooms_about, list[str]()
+
+    async def slow(rooms: Collection[str], key: str) -> Any:
+        found = await look(rooms, key)
+        asked.append(key)
+        if asked == [BOB.id]:
+            await ada.ack(command, room="general", payload={"user": BOB.id})
+        return found
+
+    monkeypatch.setattr(chat.store, "rooms_about", slow)
+    if code is not None:
+        assert (await bob.error("join", room="general"))["code"] == code
+        assert bob.session.seats == {}
+    else:
+        assert (await bob.ack("join", room="general"))["seq"] == 1
+        assert bob.session.seats["general"].standing.muted is not None
+    assert asked.count(BOB.id) > 1
+
+
 async def test_a_join_that_fails_leaves_nobody_half_inside() -> None:
     store = FaultyStore(MemoryStore())
     async with running_core(guests=True, backends=Backends(store, MemoryBroker(), MemoryPresence())) as chat:
         ada = await chat_client(chat, ADA)
         await ada.ack("join", room="general")
         await ada.ack("exit", room="general")
-        for verb in ("heads", "rooms_about", "history"):
+        for verb in ("rooms_about", "history"):
             store.fail_next(verb=verb)
             assert (await ada.error("join", room="general"))["code"] == "unavailable"
             held = chat.hub.room("general")
