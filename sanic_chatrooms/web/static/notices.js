@@ -11,7 +11,7 @@ const KEPT = 50;
 const STACKED = 3;
 
 export class Notices {
-  #kept = []; // {title, content, href, at}, the newest first
+  #kept = []; // {title, content, href, invitation, at}, the newest first
   #store = null;
   #unread = 0;
   #open = []; // those of messages that nobody has seen yet
@@ -28,7 +28,7 @@ export class Notices {
 
   /** Show a notice: {title, content}. `href`: the place in this page that it is about. `about`: the message that it tells of, for `seen`; with `counted` something else counts it. */
   add({ title = words.notices.untitled, content = "", href }, about) {
-    const notice = { title: String(title), content: String(content), href, at: Date.now() / 1000 };
+    const notice = { title: String(title), content: String(content), href, invitation: about?.invitation, at: Date.now() / 1000 };
     this.#keep(notice);
     const toast = this.#toast(inWords(notice));
     const isRead = this.#lines.isConnected;
@@ -55,8 +55,9 @@ export class Notices {
     if (notice.href) this.#store?.set(JSON.stringify(merged([notice], parsed(this.#store.get()))));
   }
 
-  /** Take away those whose message `isSeen(about)`, here or elsewhere. The list keeps them. */
+  /** Take away those whose message `isSeen(about)`, here or elsewhere. The list keeps them, except an invitation that was answered. */
   seen(isSeen) {
+    this.#kept = this.#kept.filter(({ invitation }) => !invitation || !isSeen({ invitation }));
     const gone = this.#open.filter(({ about }) => isSeen(about));
     if (!gone.length) return;
     this.#open = this.#open.filter((one) => !gone.includes(one));
