@@ -1,7 +1,5 @@
 """What has changed in who is in a room, until the room is told."""
 
-from collections.abc import Iterator
-
 import msgspec
 
 from ..models import Sender
@@ -21,14 +19,15 @@ class Diff(msgspec.Struct, omit_defaults=True):
     online: int = 0
 
 
-def parts(diff: Diff, online: int) -> Iterator[Diff]:
+def parts(diff: Diff, online: int) -> list[Diff]:
     """Pieces of a bounded size; one without names where many are online."""
     if online > NAMES_LIMIT:
-        yield Diff(online=online)
-        return
+        return [Diff(online=online)]
+    found = []
     for low in range(0, max(len(diff.joined), len(diff.left), len(diff.renamed)), NAMES_LIMIT):
         names = slice(low, low + NAMES_LIMIT)
-        yield Diff(diff.joined[names], diff.left[names], diff.renamed[names], online)
+        found.append(Diff(diff.joined[names], diff.left[names], diff.renamed[names], online))
+    return found
 
 
 def merged(diff: Diff, new: Diff) -> Diff:

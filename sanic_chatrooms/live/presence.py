@@ -251,8 +251,11 @@ class Occupancy:
         # The backend never learns of users who came and left since the last round.
         untold = self._untold - self._going
         stale, self._stale = self._stale[-STEP:], self._stale[:-STEP]
-        keys = [key for key in {*untold, *stale} if key in self._here and key not in self._going]
-        entries = [Entry(room, self._here[room, id].user) for room, id in keys]
+        keys, entries = [], []
+        for key in {*untold, *stale} - self._going:
+            if (here := self._here.get(key)) is not None:
+                keys.append(key)
+                entries.append(Entry(key[0], here.user))
         self._untold -= untold
         renamed, self._renamed = self._renamed, set()
         try:

@@ -53,12 +53,15 @@ class Subscriber:
         width = 1 if self._sharded else CHANNELS
         command = "SSUBSCRIBE" if self._sharded else "SUBSCRIBE"
         groups = [channels[low : low + width] for low in range(0, len(channels), width)]
-        confirmed = []
+        confirmed: list[asyncio.Future[None]] = []
         for group in groups:
             done = asyncio.get_running_loop().create_future()
             self._unconfirmed.append(([len(group)], done))
             confirmed.append(done)
         self._send([(command, *group) for group in groups])
+        if len(confirmed) == 1:  # as nearly always, and `gather` would take as long as the rest
+            await confirmed[0]
+            return
         for answer in await asyncio.gather(*confirmed, return_exceptions=True):
             if answer is not None:
                 raise answer
