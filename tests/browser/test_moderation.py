@@ -199,6 +199,8 @@ async def test_the_reason_of_a_deletion_is_shown(served: ServedApp, new_page: Pa
 
     deleted = messages(page).first.get_by_test_id("deleted")
     await expect(deleted).to_have_text("This message was deleted: an <b>advertisement</b>")
+    await page.reload()
+    await expect(deleted).to_have_text("This message was deleted: an <b>advertisement</b>")
 
 
 async def test_in_an_archived_room_and_for_readers_there_is_no_field_and_a_reason(

@@ -91,10 +91,10 @@ export class Timeline {
     this.bare.push([from, to]);
   }
 
-  /** Add the lines that stand in the log alone. None below older messages that are not here: the next page ends where this begins. */
+  /** Add what stands in the log alone: lines, and the reasons of deletions. No lines below older messages that are not here: the next page ends where this begins. */
   between(events) {
     const first = this.more ? (this.items[0]?.seq ?? Infinity) : 0;
-    for (const event of events) if (event.seq > first && isAbout(event)) this.apply(event);
+    for (const event of events) if (event.seq > first && (isAbout(event) || event.type === "message.deleted")) this.apply(event);
   }
 
   /** Add a newer page at the end. */
@@ -161,7 +161,7 @@ export class Timeline {
     this.#fold(item, seq, { payload: body, text: textOf(body), edited, ended: undefined });
   }
 
-  /** Remove its content. The reason, if there is one, is known until the page is loaded again. */
+  /** Remove its content. */
   deleted(item, seq, because = "") {
     this.#fold(item, seq, { payload: {}, text: "", edited: undefined, streaming: undefined, ended: undefined, deleted: true, because, change: null, reactions: undefined, pinned: undefined });
   }
@@ -180,8 +180,8 @@ export class Timeline {
     return item;
   }
 
-  // A page that was loaded after the change contains it already.
+  // A page that was loaded after the change contains it already, except the reason.
   #fold(item, seq, fields) {
-    if (item.changed < seq) Object.assign(item, fields, { changed: seq, version: item.version + 1 });
+    if (item.changed < seq || fields.because) Object.assign(item, fields, { changed: seq, version: item.version + 1 });
   }
 }
