@@ -64,6 +64,10 @@ async def test_what_is_being_edited_is_kept_while_one_is_elsewhere_and_where_the
     await go_to(bob, "general")
     await go_to(bob, "edits-kept")
     await expect(field).to_have_value("first, and more")
+    async with bob.expect_event("dialog") as asked:
+        await bob.evaluate("void setTimeout(() => location.reload())")
+    assert (await asked.value).type == "beforeunload"  # only this page has it
+    await (await asked.value).dismiss()
 
     await messages(ada).hover()
     await ada.get_by_test_id("delete").click()

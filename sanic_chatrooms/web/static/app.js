@@ -390,10 +390,10 @@ export class App {
     if (this.over) location.assign(location.pathname);
   }
 
-  /** The browser asks before messages that were not sent are lost. */
+  /** The browser asks before messages that were not sent are lost, or edits and files, which only the page has. */
   #leaving(event) {
     const areKept = this.memory?.save();
-    const files = [...this.book.rooms.values()].some((room) => room.hasFiles);
-    if (((this.chat.outbox.length && !areKept) || files) && !this.over) event.preventDefault();
+    const isOnlyHere = (room) => room.hasFiles || room.timelines().some(({ items }) => items.some(({ rewriting }) => rewriting));
+    if (((this.chat.outbox.length && !areKept) || [...this.book.rooms.values()].some(isOnlyHere)) && !this.over) event.preventDefault();
   }
 }
