@@ -24,19 +24,19 @@ async def test_the_menu_of_the_example_shows_all_three(new_page: Pages) -> None:
     await page.route("https://sanic.dev/", lambda route: route.fulfill(body="elsewhere"))
     await enter(page, "Ada")
 
-    await push(page, "Send me a notice")
+    await push(page, "Try a push: a notice")
     await expect(page.get_by_test_id("toast")).to_contain_text("Lunch is here")
-    await push(page, "Change the topic above")  # over the notice, which is there still
+    await push(page, "Try a push: another topic above")  # over the notice, which is there still
     await expect(page.get_by_test_id("toast")).to_be_visible()
     await expect(page.get_by_test_id("topic")).to_have_text("Release day: be kind to the tests")
 
-    await push(page, "Send me to another site")
+    await push(page, "Try a push: to another site")
     dialog = page.get_by_test_id("redirect-dialog")
     await expect(dialog).to_contain_text("https://sanic.dev/")
     await expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
     await page.keyboard.press("Enter")
     await expect(dialog).to_have_count(0)
-    await push(page, "Send me to another site")
+    await push(page, "Try a push: to another site")
     await dialog.get_by_role("button", name="Go to sanic.dev").click()
     await expect(page).to_have_url("https://sanic.dev/")
 

@@ -4,7 +4,7 @@ export const words = ({ counted, number }) => ({
   title: "Beispiel-Chat",
   unreachable: "Der Server ist nicht erreichbar. Versuch es noch einmal.",
 
-  pushes: { label: "Pushes der App ausprobieren", notice: "Schick mir einen Hinweis", update: "Ändere das Thema oben", redirect: "Schick mich zu einer anderen Website" },
+  pushes: { label: "Pushes der App ausprobieren", notice: "Push ausprobieren: ein Hinweis", update: "Push ausprobieren: ein anderes Thema oben", redirect: "Push ausprobieren: zu einer anderen Website" },
 
   accounts: {
     or: "Oder nimm ein Konto und sei auf allen deinen Geräten dieselbe Person.",

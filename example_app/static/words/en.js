@@ -4,7 +4,7 @@ export const words = ({ counted, number }) => ({
   title: "Example chat",
   unreachable: "The server cannot be reached. Try again.",
 
-  pushes: { label: "Try app pushes", notice: "Send me a notice", update: "Change the topic above", redirect: "Send me to another site" },
+  pushes: { label: "Try app pushes", notice: "Try a push: a notice", update: "Try a push: another topic above", redirect: "Try a push: to another site" },
 
   accounts: {
     or: "Or use an account, and be the same on all your devices.",

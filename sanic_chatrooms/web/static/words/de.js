@@ -612,7 +612,7 @@ export const words = ({ counted, listed, number }) => ({
     kick: { label: "Aus dem Raum entfernen", yes: "Entfernen", heading: (name, room) => `${name} aus ${room} entfernen?`, what: (name) => `${name} ist dann kein Mitglied mehr und kann wiederkommen, wenn jemand die Person einlädt oder wenn alle eintreten können.` },
     mute: { label: "Stummschalten", yes: "Stummschalten", heading: (name, room) => `${name} in ${room} stummschalten`, what: (name) => `${name} kann weiter lesen, aber nicht schreiben.` },
     ban: { label: "Für den Raum sperren", yes: "Sperren", heading: (name, room) => `${name} für ${room} sperren`, what: (name) => `${name} wird entfernt und kann erst nach dem Ende der Sperre wiederkommen.` },
-    why: "Grund (alle im Raum lesen ihn)",
+    why: "Grund (freiwillig; alle im Raum lesen ihn)",
     howLong: "Wie lange",
     forEver: "Unbefristet",
     restrictions: (room) => `Gesperrt und stumm in ${room}`,

@@ -618,7 +618,7 @@ export const words = ({ counted, listed, number }) => ({
     kick: { label: "Remove from the room", yes: "Remove", heading: (name, room) => `Remove ${name} from ${room}?`, what: (name) => `${name} will no longer be a member, and can come back if somebody invites them, or if everybody can enter.` },
     mute: { label: "Mute", yes: "Mute", heading: (name, room) => `Mute ${name} in ${room}`, what: (name) => `${name} can still read, but not write.` },
     ban: { label: "Ban from the room", yes: "Ban", heading: (name, room) => `Ban ${name} from ${room}`, what: (name) => `${name} is removed, and cannot come back until the ban ends.` },
-    why: "Reason (everybody in the room reads it)",
+    why: "Reason (optional; everybody in the room reads it)",
     howLong: "For how long",
     forEver: "No end date",
     restrictions: (room) => `Banned and muted in ${room}`,
