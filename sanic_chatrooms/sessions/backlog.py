@@ -89,7 +89,8 @@ class Backlog:
         """Wait until the next command of this connection with a large answer may start."""
         if self._fanout.owed(session) > AT_ONCE:
             self._fanout.answer(session)
-        self.note(session)
+        if session.stranger:
+            self.note(session)
         while session.connection.owing() and not session.closed:
             await session.connection.drained()
         line = self._hurried if session.limits.in_a_hurry() else self._calm

@@ -187,10 +187,10 @@ class Commands:
             self._give_up(session, command, ctx.entered, problem)
 
     async def _carried_out(self, session: Session, command: Command, ctx: Ctx) -> Any:
-        row = ctx.row
+        row, kind = ctx.row, ctx.row.limited
         try:
-            if row.limited is not None and not _is_exempt(row, session, command):
-                await ctx.spend(row.limited)
+            if kind is not None and not _is_exempt(row, session, command):
+                await ctx.spend(kind)
         except RateLimited:
             if (repeated := await ctx.repeated()) is None:
                 raise

@@ -87,17 +87,17 @@ class Pipe:
         """Is the connection open?"""
         return self._wire.open
 
-    async def ask(self, commands: Sequence[Command], within: float) -> list[Any]:
+    def ask(self, commands: Sequence[Command], within: float) -> asyncio.Future[list[Any]]:
         """One reply per command, in order: bytes, int, list, None, or a `ResponseError` as a value.
 
-        Raises `Unavailable` when not all came `within` so many seconds. The connection is then closed, because a
+        Raises `Unavailable` where it is closed, and when not all came `within` so many seconds. The connection is then closed, because a
         server that does not answer this does not answer other callers either. Cancelling a caller is safe.
         """
         if not self._wire.open:
             raise Unavailable
         request = _Request(len(commands), self._loop.time() + within, self._loop.create_future())
         self._send(request, commands, at_once=False)
-        return await request.done
+        return request.done
 
     def tell(self, commands: Sequence[Command], within: float, heard: Heard) -> None:
         """Like `ask` without a task: `heard` is called once per command, in order, where its reply is read. It must not raise. Only while `alive`.
