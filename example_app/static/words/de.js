@@ -4,7 +4,7 @@ export const words = ({ counted, number }) => ({
   title: "Beispiel-Chat",
   unreachable: "Der Server ist nicht erreichbar. Versuch es noch einmal.",
 
-  pushes: { label: "Pushes der App ausprobieren", notice: "Push ausprobieren: ein Hinweis", update: "Push ausprobieren: ein anderes Thema oben", redirect: "Push ausprobieren: zu einer anderen Website" },
+  pushes: { label: "Pushes der App ausprobieren", notice: "Push testen: Hinweis", update: "Push testen: anderes Thema oben", redirect: "Push testen: andere Website" },
 
   accounts: {
     or: "Oder nimm ein Konto und sei auf allen deinen Geräten dieselbe Person.",
@@ -13,7 +13,7 @@ export const words = ({ counted, number }) => ({
     createYes: "Anlegen",
     haveOne: "Ich habe schon ein Konto",
     haveNone: "Ich habe noch kein Konto",
-    guestEnds: "Du bist jetzt Gast, und das Konto ist jemand Neues. Es übernimmt deine Räume, deine Direktnachrichten und was du geschrieben hast nicht, und du kannst nicht dorthin zurück.",
+    guestEnds: "Du bist jetzt Gast, und ein Konto ist jemand anders. Es übernimmt deine Räume, deine Direktnachrichten und was du geschrieben hast nicht, und du kannst nicht dorthin zurück.",
     showPassword: "Passwort zeigen",
     lost: "Wenn du dein Passwort verloren hast, brauchst du ein neues Konto: Dieses Beispiel verschickt keine Mails.",
     signOutEverywhere: "Auf allen Geräten abmelden",

@@ -13,7 +13,7 @@ export const words = ({ counted, number }) => ({
     createYes: "Create",
     haveOne: "I have an account already",
     haveNone: "I have no account yet",
-    guestEnds: "You are a guest now, and the account is somebody new. It does not take over your rooms, your direct messages and what you wrote, and you cannot come back to them.",
+    guestEnds: "You are a guest now, and an account is somebody else. It does not take over your rooms, your direct messages and what you wrote, and you cannot come back to them.",
     showPassword: "Show password",
     lost: "If you have lost your password, you need a new account: this example sends no mails.",
     signOutEverywhere: "Sign out on all devices",
