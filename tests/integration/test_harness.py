@@ -23,8 +23,13 @@ ECHO = textwrap.dedent(
     """
     import os
     from sanic import Sanic, response
+    from sanic_chatrooms.web.workers.ending import end_between_questions
 
     app = Sanic("Echo")
+
+    @app.main_process_ready
+    async def may_be_told_at_any_moment(app):  # Sanic alone fails in some of them
+        end_between_questions(app.manager)
 
     @app.get("/")
     async def pid(request):

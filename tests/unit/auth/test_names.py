@@ -6,7 +6,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sanic_chatrooms.auth.names import _shown, clean_name, shown_name
@@ -307,6 +307,7 @@ AWKWARD = st.text(
 )
 
 
+@settings(deadline=None)
 @given(AWKWARD)
 def test_whatever_comes_out_can_be_shown_and_stays(name: str) -> None:
     try:
@@ -434,6 +435,7 @@ def test_a_reserved_name_of_signs_reserves_nothing() -> None:
     assert "" not in ReservedNames(["!!!", ""])
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_a_skeleton_is_its_own_skeleton_in_any_case(name: str) -> None:
     once = skeleton(name)
@@ -442,6 +444,7 @@ def test_a_skeleton_is_its_own_skeleton_in_any_case(name: str) -> None:
     assert skeleton(f" ~{name}~ ") == once
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(max_codepoint=127), max_size=300))
 def test_a_name_in_ascii_is_shown_as_others_are(name: str) -> None:
     assert shown_name(name, "u1") == _shown.__wrapped__(name, "u1")

@@ -8,7 +8,7 @@ from typing import Any
 
 import jwt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sanic_chatrooms.auth import tokens
@@ -115,6 +115,7 @@ def test_every_verdict_is_that_of_pyjwt(
 SPLICES = st.text("=.-_+/AQgwEI09 \n\0é\ud800", max_size=5)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(CORPUS), st.data())
 def test_so_is_that_of_a_token_that_was_tampered_with(text: str, data: st.DataObject) -> None:
     # Mostly at the end of a part, where padding and spare bits are.
@@ -144,6 +145,7 @@ def test_header_of_a_token_is_the_callers_own() -> None:
 
 
 @pytest.mark.parametrize("algorithm", HASHES)
+@settings(deadline=None)
 @given(key=st.binary(min_size=1, max_size=300), text=st.binary(max_size=300))
 def test_the_mac_of_a_token_is_its_hmac(algorithm: str, key: bytes, text: bytes) -> None:
     assert tokens._mac(key, algorithm)(text) == hmac.digest(key, text, HASHES[algorithm]().name)

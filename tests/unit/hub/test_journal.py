@@ -71,6 +71,12 @@ class Desk(Submitter):
         self.journal.start()
 
 
+@pytest.fixture(autouse=True)
+def tries_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time limits here are short; a busy machine spends them on a wait of its own."""
+    monkeypatch.setattr("sanic_chatrooms.hub.journal.RETRY_WAIT", 0.0)
+
+
 @pytest.fixture
 async def desk() -> AsyncIterator[Desk]:
     desk = Desk()

@@ -7,7 +7,7 @@ from random import Random
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sanic_chatrooms.hub.sequence import EARLY_LIMIT, Missing, Sequencer, Step
@@ -178,6 +178,7 @@ def test_after_a_reset_nothing_is_missing() -> None:
     assert (sequence.head, sequence.behind, sequence.early) == (Head(OTHER, 9), False, {})
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 30))
 def test_in_whatever_order_they_come_they_go_out_once_and_in_order(seed: int, count: int) -> None:
     dice = Random(seed)

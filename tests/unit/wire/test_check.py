@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sanic_chatrooms.errors import BadFrame, ChatError, InvalidField, InvalidText
@@ -517,6 +517,7 @@ def objects(items: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 documents = st.recursive(scalars, lambda items: lists(items) | objects(items), max_leaves=30).map(str.encode)
 
 
+@settings(deadline=None)
 @given(documents, st.integers(1, 6))
 @example(b'"\\\\\\ud800"', 1)
 @example(b'{"\\ud83d":1e309}', 1)
@@ -525,16 +526,19 @@ def test_agrees_with_the_reference_on_json(raw: bytes, max_depth: int) -> None:
     agree(raw, max_depth)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join), st.integers(1, 4))
 def test_agrees_with_the_reference_on_pieces_of_json(raw: bytes, max_depth: int) -> None:
     agree(raw, max_depth)
 
 
+@settings(deadline=None)
 @given(documents, st.integers(0, 200), st.sampled_from([b"", *PIECES]), st.integers(0, 2))
 def test_agrees_with_the_reference_on_damaged_json(raw: bytes, at: int, piece: bytes, gone: int) -> None:
     agree(raw[:at] + piece + raw[at + gone :], 3)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40), st.sampled_from([b"%s", b'"%s"', b'{"%s":1}', b"[%s]"]))
 def test_agrees_with_the_reference_on_anything(raw: bytes, place: bytes) -> None:
     agree(place % raw, 2)
@@ -544,6 +548,7 @@ def test_agrees_with_the_reference_on_anything(raw: bytes, place: bytes) -> None
     "read",
     [json.loads, msgspec.json.decode, lambda raw: json.dumps(json.loads(raw), ensure_ascii=False).encode()],
 )
+@settings(deadline=None)
 @given(raw=documents)
 def test_what_passes_can_be_read_by_everybody(read: Callable[[bytes], object], raw: bytes) -> None:
     if code(raw) is None:
