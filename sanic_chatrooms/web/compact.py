@@ -21,7 +21,7 @@ _BEFORE_VALUE = {"return", "typeof", "case", "in", "of", "delete", "void", "thro
 _GOES_ON = frozenset("{[(,;:?=&|<>*%^!~.")
 _CONTINUES = frozenset("}]),;:?=&|<>*%^.")
 
-_STYLE = re.compile(r'(?P<string>"[^"\n]*"|\'[^\'\n]*\')|/\*.*?\*/|\s+', re.DOTALL)
+_STYLE = re.compile(r'(?P<string>"[^"\n]*"|\'[^\'\n]*\')|(?:/\*.*?\*/|\s)+', re.DOTALL)
 _AROUND = re.compile(r'("[^"\n]*"|\'[^\'\n]*\')| ?([{};,>]) ?|(:) ')
 
 

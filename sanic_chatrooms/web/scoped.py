@@ -1,4 +1,4 @@
-"""A JavaScript module and all that it imports as one file, each part in a scope of its own: parts may use the same names inside.
+"""A JavaScript module and all that it imports as one file. Parts may use the same names inside: those that do have a scope of their own.
 
 `bundle` joins the client's parts into one scope, which reads better. The page's modules have too many for that. Style sheets can
 be imported, too: a part gets the text of one.
@@ -18,6 +18,10 @@ __all__ = ["ScopedFile", "scoped_bundle"]
 _MODULE = re.compile(r'^import \{ ((?:\w+, )*\w+) \} from "(\.{1,2}/[\w./-]+\.js)";\n', re.MULTILINE)
 _SHEET = re.compile(r'^import (\w+) from "(\.{1,2}/[\w./-]+\.css)" with \{ type: "text" \};\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:class|function\*?|const) (\w+))", re.MULTILINE)
+_DECLARED = re.compile(
+    r"^(?:export )?(?:(?:async )?(?:class|function\*?)|const|let) (\{[^}]*\}|\[[^\]]*\]|[\w$]+)", re.MULTILINE
+)
+_WORD = re.compile(r"[\w$]+")
 _OTHER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 
 
@@ -27,7 +31,7 @@ def scoped_bundle(entry: Path, outside: Mapping[Path, str]) -> str:
 
 
 class ScopedFile:
-    """A module and all that it imports. Each is in a scope of its own there, and sees what the others export.
+    """A module and all that it imports. Each sees what the others export, and of the names inside the others nothing.
 
     `outside`: modules that stay files of their own, and from where to import them. Raises `ValueError` where it takes more than
     putting parts one after another: modules that import each other or export the same name, other forms of `import` and `export`.
@@ -42,6 +46,7 @@ class ScopedFile:
         self._outside = {path.resolve(): place for path, place in outside.items()}
         self._read = read
         self._bodies: dict[Path, str] = {}
+        self._words: dict[Path, set[str]] = {}
         self._imported: dict[str, set[str]] = {}
         self._open: list[Path] = []
         self._add(self._entry)
@@ -56,11 +61,17 @@ class ScopedFile:
             f'import {{ {", ".join(sorted(names))} }} from "{place}";\n'
             for place, names in self._imported.items()
         ]
-        parts = [self._scope(path, shared=shared or path == self._entry) for path in self._bodies]
+        times = Counter(chain(*self._words.values()))
+        parts = [self._part(path, times, shared=shared or path == self._entry) for path in self._bodies]
         return "\n".join(["".join(lines), *parts])
 
-    def _scope(self, path: Path, *, shared: bool) -> str:
+    def _part(self, path: Path, times: Mapping[str, int], *, shared: bool) -> str:
+        """`times`: in how many parts each word is. A part needs no scope if nothing else could mean one of the names inside it."""
         names, body = ", ".join(self.exports[path]), self._bodies[path]
+        declared = chain(*(_WORD.findall(found) for found in _DECLARED.findall(body)))
+        if all(times[name] == 1 for name in declared if name not in self.exports[path]):
+            return body if shared else _EXPORT.sub("", body)
+        body = _EXPORT.sub("", body)
         start = "export const" if shared and names else "const"
         return f"{start} {{ {names} }} = (() => {{\n{body}return {{ {names} }};\n}})();\n"
 
@@ -74,14 +85,14 @@ class ScopedFile:
         text = _MODULE.sub(
             lambda found: self._take(found[1], (path.parent / found[2]).resolve()), self._read(path)
         )
+        self._words[path] = {*_WORD.findall(text)}
         text = _SHEET.sub(lambda found: f"const {found[1]} = {_sheet(path.parent / found[2])};\n", text)
-        body = _EXPORT.sub("", text)
-        for line in _OTHER.findall(body):
+        for line in _OTHER.findall(_EXPORT.sub("", text)):
             raise ValueError(
                 f"{line!r} in {path.name} cannot be joined: name what a part has, in one line, without `as`"
             )
         self._open.pop()
-        self.exports[path], self._bodies[path] = _EXPORT.findall(text), body.lstrip("\n")
+        self.exports[path], self._bodies[path] = _EXPORT.findall(text), text.lstrip("\n")
 
     def _take(self, names: str, path: Path) -> str:
         if place := self._outside.get(path):

@@ -37,7 +37,7 @@ SCRIPTS = {
 }  # fmt: skip
 
 STYLES = {
-    "comments": ("/* one */\na { color: red; } /* two */\n", "a{color:red}"),
+    "comments": ("/* one */\na { color: red; }\n\n/* two */\nb { top: 0; } /* three */\n", "a{color:red}b{top:0}"),
     "rules": ("a,\nb > c {\n  margin: 0 auto;\n  color: red;\n}\n", "a,b>c{margin:0 auto;color:red}"),
     "descendants": (".a :is(.b, .c) ::before { top: 0; }", ".a :is(.b,.c) ::before{top:0}"),
     "numbers": ("a { width: calc(1px + 2 * var(--b)); }", "a{width:calc(1px + 2 * var(--b))}"),

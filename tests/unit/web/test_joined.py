@@ -32,13 +32,13 @@ def test_what_every_page_needs_is_two_files(folder: Path) -> None:
 
     assert joined["chat-app.js"] == (
         'import { Chat } from "../client.js";\n'
-        "\nexport const { el, fill } = (() => {\nconst el = 1;\nconst fill = 2;\nreturn { el, fill };\n})();\n"
-        "\nexport const { start } = (() => {\nconst start = () => [Chat, el];\nreturn { start };\n})();\n"
+        "\nexport const el = 1;\nexport const fill = 2;\n"
+        "\nexport const start = () => [Chat, el];\n"
     )
     assert joined["app.js"] == (
         'import { el, fill } from "./chat-app.js";\n'
-        "\nexport const { row } = (() => {\nconst row = fill;\nreturn { row };\n})();\n"
-        "\nexport const { App } = (() => {\nconst App = [el, row];\nreturn { App };\n})();\n"
+        "\nexport const row = fill;\n"
+        "\nexport const App = [el, row];\n"
     )
 
 
