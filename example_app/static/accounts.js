@@ -3,9 +3,8 @@
 // The access token is only in the memory of this page. What fetches the next one is in a cookie that no script can read;
 // so that guests are not asked for it, this browser remembers that there is one.
 
-import { touch } from "/chat/static/columns.js";
 import { ask, openDialog, openForm, textField } from "/chat/static/dialogs.js";
-import { button, el, fill } from "/chat/static/dom.js";
+import { button, el, fill, touch } from "/chat/static/dom.js";
 import { kept } from "/chat/static/kept.js";
 import { words } from "./words.js";
 

@@ -36,6 +36,8 @@ NO_ANCHORING = """() => {
     document.querySelector("[data-testid=log]").style.overflowAnchor = "none";
     document.styleSheets[0].insertRule(".row-group { content-visibility: visible !important }", 0);
 }"""
+HOLD_IDLE = "window.held = []; window.requestIdleCallback = (act) => window.held.push(act);"
+BE_IDLE = "() => { for (const act of window.held.splice(0)) act(); }"
 SCROLL_TO = "(top) => document.querySelector('[data-testid=log]').scrollTo(0, top)"
 PAINTED = """async () => {
     const log = document.querySelector("[data-testid=log]"), frame = () => new Promise(requestAnimationFrame);
@@ -59,19 +61,11 @@ async def first_row(page: Page) -> dict[str, Any]:
 async def test_older_messages_come_without_the_text_jumping(
     served: ServedApp, new_page: Pages, anchoring: bool
 ) -> None:
-    # A page may be asked for as soon as another is there: each waits until the row before it has been measured.
-    measured, asked = asyncio.Semaphore(0), asyncio.Event()
-
-    @served.chat.middleware("history")
-    async def held(ctx: Context, call_next: Handler) -> Any:
-        asked.set()
-        await measured.acquire()
-        return await call_next(ctx)
-
     await served.open()
     # Of all heights: what is not yet laid out is taller or lower than guessed.
     await served.say("general", *(f"{number}\n" + "words " * (number % 7 * 20) for number in range(1, 301)))
     page = await new_page()
+    await page.add_init_script(HOLD_IDLE)  # nothing is drawn before the row has been measured
     await enter(page, "Ada")
     await expect(lines(page).last).to_contain_text("300")
     await page.wait_for_function(IS_AT_END)
@@ -82,14 +76,9 @@ async def test_older_messages_come_without_the_text_jumping(
     measure = f"async () => {{ ({SCROLL_TO})(300); await ({PAINTED})(); return ({FIRST_ROW})(); }}"
     # What was never painted has a guessed height, and its text no place yet.
     while (row := await page.evaluate(measure))["first"] != "1":
-        # Rows that turn out taller may move the reader so far from the first one that no older page is needed yet.
-        if not asked.is_set():
-            continue
-        asked.clear()
         await page.evaluate(WATCH_TEXT, row["seq"])
-        measured.release()
         await page.wait_for_function(
-            "(first) => document.querySelector('[data-seq]').dataset.seq !== first",
+            f"(first) => (({BE_IDLE})(), document.querySelector('[data-seq]').dataset.seq !== first)",
             arg=row["first"],
         )
         tops = [*await page.evaluate("window.tops"), await page.evaluate(TEXT_TOP, row["seq"])]
@@ -271,6 +260,81 @@ async def test_groups_stay_small_and_keep_their_rows_as_older_messages_come(
 
     assert rows["moved"] == 0
     assert rows["most"] <= 20
+
+
+async def test_what_is_seen_of_a_room_is_drawn_first_and_the_rest_a_few_rows_at_a_time(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    await served.say("general", *(f"{number}\n" + "line\n" * 40 for number in range(1, 41)))
+    page = await new_page()
+    await page.add_init_script(HOLD_IDLE)
+    await enter(page, "Ada")
+    await expect(messages(page).last).to_be_in_viewport()
+    await page.evaluate(PAINTED)
+
+    assert await messages(page).count() < 10
+    assert await page.evaluate(IS_AT_END)
+    log = page.get_by_test_id("log")
+    assert await log.evaluate("(log) => log.scrollHeight > log.clientHeight")
+    # Of the room's beginning nothing is said while there are messages above.
+    await expect(page.get_by_test_id("beginning")).to_have_count(0)
+
+    before = await messages(page).last.bounding_box()
+    made = await page.evaluate(
+        """async () => {
+            const create = document.createElement;
+            const made = [];
+            let rows = 0;
+            document.createElement = function (tag) { rows += tag === "article"; return create.call(this, tag); };
+            while (window.held.length) {
+                rows = 0;
+                window.held.shift()();
+                made.push(rows);
+                await new Promise(requestAnimationFrame);
+                await new Promise((done) => setTimeout(done));
+            }
+            return made;
+        }"""
+    )
+    assert sum(made) > 5
+    assert max(made) <= 2  # and one that is made anew, as it is no longer the first
+    assert await messages(page).last.bounding_box() == pytest.approx(before, abs=1)
+
+    while await page.get_by_test_id("beginning").count() == 0:
+        await page.evaluate(SCROLL_TO, 0)
+        await page.evaluate(BE_IDLE)
+    await expect(messages(page)).to_have_count(40)
+
+
+async def test_older_messages_move_nothing_when_somebody_comes_to_them(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    # What changes its height when it is painted moves all that is below it, which is painted again.
+    texts = (f"{number}\n" + "words " * (number % 7 * 20) for number in range(1, 151))
+    await served.say("general", *texts)
+    page = await new_page()
+    await enter(page, "Ada")
+    await expect(lines(page).last).to_contain_text("150")
+    first = await page.locator("[data-seq]").first.get_attribute("data-seq")
+    while await page.get_by_test_id("beginning").count() == 0:
+        await page.evaluate(SCROLL_TO, 2000)
+        await page.evaluate(PAINTED)
+
+    heights = await page.evaluate(
+        """(first) => {
+            const high = (group) => group.getBoundingClientRect().height;
+            const groups = [...document.querySelectorAll(".row-group")].filter((one) => Number(one.querySelector("[data-seq]").dataset.seq) < first);
+            const guessed = groups.map(high);
+            for (const { style } of groups) style.contentVisibility = "visible";
+            return { guessed, real: groups.map(high) };
+        }""",
+        int(first or 0),
+    )
+
+    assert len(heights["guessed"]) > 20
+    assert heights["guessed"] == heights["real"]
 
 
 async def test_messages_that_look_long_and_are_low_leave_others_in_reach(

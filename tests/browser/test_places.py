@@ -53,6 +53,9 @@ async def test_where_one_reads_stays_in_each_room(served: ServedApp, new_page: P
     page = await new_page(**(PHONE if touch else {}))
     await enter(page, "Ada")
     await expect(lines(page).last).to_contain_text("80 ")
+    await expect(page.locator("[data-seq='50']")).to_have_count(
+        1
+    )  # first there are a screen or two, and soon more
     await page.evaluate(SCROLL_UP)
     before: dict[str, Any] = await page.evaluate(READ)
     assert before["seq"] < 80
@@ -73,6 +76,7 @@ async def test_what_is_new_goes_before_the_place_where_one_was(served: ServedApp
     page = await new_page()
     await enter(page, "Ada")
     await expect(lines(page).last).to_have_text("old 59")
+    await expect(page.locator("[data-seq='20']")).to_have_count(1)
     await page.evaluate(SCROLL_UP)
     await go_to(page, "news")
     await served.say("general", "new one")

@@ -1,9 +1,9 @@
 // What asks for the user's attention, and what they do not want to hear of: counts in the title, notifications, blocks.
 
 import { Blocks } from "./blocks.js";
-import { touch } from "./columns.js";
 import { offers, showBadge, titleOf, totals } from "./counts.js";
 import { Desktop } from "./desktop.js";
+import { touch } from "./dom.js";
 import { words } from "./words.js";
 
 export class Attention {

@@ -1,8 +1,7 @@
 // The way back of a phone closes what is over the page before it leaves the page. A place in the history stands for what is open; it stays when
 // that closes otherwise, and the way back then skips it.
 
-import { narrow, onPhone } from "./columns.js";
-import { above } from "./dom.js";
+import { above, narrow, onPhone } from "./dom.js";
 
 let open = []; // closes each thing that is over the page, the last one first
 let seen;

@@ -1,14 +1,10 @@
 // What stands beside the conversation: the people or a thread. On a phone there is one pane at a time.
 
-import { above, media } from "./dom.js";
+import { above, media, narrow } from "./dom.js";
 import { kept } from "./kept.js";
 
 const HIDDEN = "chatrooms people hidden"; // by the user's choice in this browser
 
-export const narrow = media("(max-width: 719.98px)");
-export const touch = media("(pointer: coarse)");
-/** Whether a keyboard on the screen could take its place: then no field gets the focus by itself. */
-export const onPhone = () => touch.matches || narrow.matches;
 const tight = media("(max-width: 979.98px)");
 
 export class Columns {

@@ -1,8 +1,7 @@
 // The field for a new message. Enter sends and Shift+Enter begins a line; on a touch screen the button sends. It grows to six lines.
 
-import { touch } from "./columns.js";
 import { Completion } from "./completion.js";
-import { button, chosen, el, fill, focusBeside, iconButton } from "./dom.js";
+import { button, chosen, el, fill, focusBeside, iconButton, touch } from "./dom.js";
 import { isVisible, some } from "./format.js";
 import { marksWith } from "./marks.js";
 import { words } from "./words.js";

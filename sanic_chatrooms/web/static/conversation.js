@@ -1,5 +1,6 @@
 // The conversation. New rows never move the text that somebody is reading.
 
+import { Ahead } from "./ahead.js";
 import { namesOf } from "./attachments.js";
 import { el, fill, focusBeside, icon } from "./dom.js";
 import { rightsOver } from "./edits.js";
@@ -10,33 +11,38 @@ import { walkable } from "./keyed.js";
 import { onLongPress } from "./long-press.js";
 import { equip, linesIn, rowElement } from "./message-row.js";
 import { calm, plainText } from "./richtext.js";
-import { linesOf, rowsOf } from "./rows.js";
+import { rowsOf } from "./rows.js";
 import { isAbout } from "./timeline.js";
 import { words } from "./words.js";
 
-const NEAR = 40;
-const EARLY = 600;
-const PIECE = 120;
-const PIECE_LINES = 800;
+const NEAR = 40; // px
+const EARLY = 600; // px
+const AHEAD = 3000; // px: rows come into the page so far above what is read, and are loaded and made twice as far
+const SPARE = 50; // messages that are here and not drawn; if there are fewer, the next page is loaded
+const SCREEN = 45; // lines
+const PIECE = 400; // lines that come into the page together
+const BEFORE = 150; // lines above what is jumped to
+const MOST = 120; // rows, while nobody scrolls
 const HEARD = 5;
 
 export class Conversation {
   editing = null; // the key of the message that is being rewritten
   unfolded = new Set(); // keys of messages that are shown whole
 
-  /** `context`: for the rows, and `onOlder()`, `onEnd()` (the end is visible), `onNewer()` and `onNewest()` where the timeline may be `later`, `onLost()` (the focused row was removed), `takeBack(text)`: what can be written on in the field for a new message. `name`: begins the test ids of a second one. */
+  /** `context`: for the rows, and `top()`: the element above the first message, `onOlder()`, `onEnd()` (the end is visible), `onNewer()` and `onNewest()` where the timeline may be `later`, `onLost()` (the focused row was removed), `takeBack(text)`: what can be written on in the field for a new message. `name`: begins the test ids of a second one. */
   constructor(given, name = "") {
     const onSave = (item, text) => (this.#leave(item), given.onSave(item, text));
     const context = { ...given, onEdit: (item) => this.edit(item), onRewrite: (item) => given.onDiscard(item) && given.takeBack(item.text), onSave, onLeave: (item) => this.#leave(item), onUnfold: (items) => this.#unfold(items), unfolded: this.unfolded, onResized: () => this.#resized() };
     this.context = context;
+    this.ahead = new Ahead(context);
     this.rows = el("div");
     this.top = el("div");
-    this.inner = el("div.log-rows", {}, this.top, this.rows);
+    this.inner = el("div.log-rows", {}, this.ahead.element, this.top, this.rows);
     this.log = el("div.log", { role: "log", "aria-live": "off", tabindex: 0, testid: `${name}log` }, this.inner);
     this.toEnd = el("button.button.to-end", { testid: `${name}to-end`, hidden: true, onclick: () => this.goToEnd() });
     this.heard = el("div.sr-only", { "aria-live": "polite", testid: `${name}announcer` });
     this.element = el("div.log-frame", {}, this.log, this.toEnd, this.heard);
-    this.list = new GroupedList(this.rows, (row) => rowElement(row, context, this.list.get(row.key)), linesIn);
+    this.list = new GroupedList(this.rows, (row) => this.ahead.take(row) ?? rowElement(row, context, this.list.get(row.key)), linesIn);
     for (const type of ["pointerover", "focusin"]) this.rows.addEventListener(type, ({ target }) => equip(target.closest(".msg")));
     // Links, buttons and what can be selected have a meaning of their own.
     onLongPress(this.rows, (target) => this.#press(target.closest(".msg")), (target) => !target.closest("a, button:not(.author), textarea, pre"));
@@ -63,6 +69,7 @@ export class Conversation {
     if (timeline !== this.timeline) this.unfolded.clear();
     if (target) this.unfolded.add(target.key);
     Object.assign(this, { timeline, newAfter, stuck: !target, lastTop: 0, unseen: 0, from: 0, editing: timeline.items.find(({ rewriting }) => rewriting)?.key, marked: target?.key });
+    this.ahead.forget();
     const left = this.inner.contains(focusBeside(this.inner));
     this.from = target ? this.#before(target) : this.#firstOf(newAfter);
     this.drawn = [];
@@ -80,10 +87,10 @@ export class Conversation {
     this.log.scrollTop -= above + 8;
   }
 
-  // A few screens above it, so that it can stand in the middle.
+  // Some screens above it, so that it can stand in the middle, and nothing else is drawn at once.
   #before(target) {
     const { items } = this.timeline;
-    return items[this.#pieceBefore(items.indexOf(target))]?.seq ?? 0;
+    return items[this.ahead.start(items, items.indexOf(target), BEFORE)]?.seq ?? 0;
   }
 
   #reach({ key }) {
@@ -130,14 +137,15 @@ export class Conversation {
     this.#button();
   }
 
-  /** Draw what changed. `top`: the element above the first message. */
-  update(top = null) {
+  /** Draw what changed. */
+  update() {
     const anchor = !this.stuck && this.#anchor();
+    this.drawn = this.#rowsOf(this.#shown());
+    const top = this.context.top();
     // Keep it if it is the same: the focus may be in it.
-    const other = top && !top.isEqualNode(this.top.firstChild);
+    const other = !top.isEqualNode(this.top.firstChild);
     const left = other && this.top.contains(focusBeside(this.top));
     if (other) fill(this.top, top);
-    this.drawn = rowsOf(this.#shown(), this.newAfter, this.editing, (item) => this.#isFolded(item));
     for (const line of [...this.heard.children]) if (line.item.deleted) line.remove();
     const lost = this.list.set(this.drawn);
     // Anew, because the guessed heights of new rows may turn out to be, in all, what others were before.
@@ -158,14 +166,20 @@ export class Conversation {
     gone.rewriting = null;
   }
 
+  #rowsOf(items) {
+    return rowsOf(items, this.newAfter, this.editing, (item) => this.#isFolded(item));
+  }
+
   // Leave what is read where it was, or follow the end.
   #keep(anchor) {
     const kept = anchor && this.list.get(anchor.key);
     if (kept) {
       // It may be in a new group, which has a guessed height until it is painted.
-      this.painted?.style.removeProperty("content-visibility"); // its height is known since
-      this.painted = kept.parentElement;
-      this.painted.style.contentVisibility = "visible";
+      if (kept.parentElement !== anchor.group) {
+        this.painted?.style.removeProperty("content-visibility"); // its height is known since
+        this.painted = kept.parentElement;
+        this.painted.style.contentVisibility = "visible";
+      }
       this.log.scrollTop += kept.getBoundingClientRect()[anchor.edge] - anchor.at;
     }
     this.#stick();
@@ -202,26 +216,23 @@ export class Conversation {
     this.#button();
   }
 
-  // A few screens, and everything new. Long messages further up are drawn when somebody scrolls there.
+  // A screen, and everything new. What is further up is drawn when the rest of the page is painted, or when somebody scrolls there.
   #firstOf(newAfter) {
     const { items } = this.timeline;
-    const at = Math.min(this.#pieceBefore(items.length), newAfter === null ? Infinity : items.findLastIndex(({ seq }) => seq <= newAfter));
+    const at = Math.min(this.ahead.start(items, items.length, SCREEN), newAfter === null ? Infinity : items.findLastIndex(({ seq }) => seq <= newAfter));
     return at > 0 && at < items.length ? items[at].seq : 0;
   }
 
-  #pieceBefore(end) {
-    const { items } = this.timeline;
-    let at = end;
-    for (let lines = 0; at > 0 && end - at < PIECE && lines < PIECE_LINES; lines += linesOf(items[at])) at--;
-    return at;
+  /** How many messages above the first row are not drawn. */
+  get hidden() {
+    return this.timeline.items.findLastIndex(({ seq }) => seq < this.from) + 1;
   }
 
   // In a long room the oldest rows are left out until somebody scrolls there.
   #shown() {
-    const items = this.timeline.all();
-    if (this.stuck && items.length > PIECE * 2) this.from = items.at(-PIECE).seq ?? this.from;
-    this.hidden = Math.max(0, items.findIndex(({ seq }) => !(seq < this.from)));
-    return items.slice(this.hidden);
+    const { items } = this.timeline;
+    if (this.stuck && items.length > MOST * 2) this.from = Math.max(this.from, items.at(-MOST).seq);
+    return this.timeline.all().slice(this.hidden);
   }
 
   /** Rewrite a message in its place. */
@@ -310,10 +321,11 @@ export class Conversation {
     if (!row) return null;
     const { key } = row;
     const node = nodeOf(row);
+    const group = node.parentElement;
     const { top, bottom } = node.getBoundingClientRect();
     // At its end: the name at its top disappears when an older message of its author arrives. But one that was being
     // written when it was drawn changes at its end.
-    return node.classList.contains("streaming") ? { key, edge: "top", at: top } : { key, edge: "bottom", at: bottom };
+    return node.classList.contains("streaming") ? { key, group, edge: "top", at: top } : { key, group, edge: "bottom", at: bottom };
   }
 
   get #edge() {
@@ -343,14 +355,31 @@ export class Conversation {
     this.context.onEnd();
   }
 
-  /** Near the first row: load older messages. */
+  /** Near the first row: draw more above it, and load older messages before somebody comes to them. */
   needOlder() {
-    if (this.inner.hidden || this.log.scrollTop > EARLY) return;
-    if (!this.hidden) return this.context.onOlder();
-    const { hidden } = this;
-    this.from = this.timeline.items[this.#pieceBefore(hidden)].seq;
-    this.update();
-    if (this.hidden < hidden) this.needOlder();
+    const { hidden, stuck } = this;
+    const { scrollTop, clientHeight } = this.log;
+    if (this.inner.hidden || !clientHeight || scrollTop > 2 * AHEAD) return; // without a height, another pane is shown
+    if (hidden && !this.ahead.isMaking) this.#drawSoon(hidden);
+    if (stuck ? hidden || scrollTop > EARLY : hidden >= SPARE) return;
+    this.from ||= this.timeline.items[0]?.seq ?? 0;
+    this.context.onOlder();
+  }
+
+  // What is drawn comes into the page together: it moves the rest, and a browser paints all of it again. The row below it changes, too.
+  #drawSoon(hidden) {
+    const { items } = this.timeline;
+    const at = this.ahead.start(items, hidden, PIECE);
+    const { seq } = items[at];
+    this.ahead.make(this.#rowsOf(items.slice(at, hidden + 1)), this.stuck ? 500 : 50, () => {
+      const { clientHeight, scrollTop } = this.log;
+      if (!clientHeight || scrollTop > AHEAD) return;
+      if (scrollTop < this.lastTop) this.stuck = false; // somebody scrolls up, and the event comes later
+      this.from = seq;
+      this.update();
+      this.ahead.forget();
+      this.needOlder();
+    });
   }
 
   /** Near the last row of a window: load newer messages. */

@@ -75,6 +75,14 @@ export function media(query) {
   return globalThis.matchMedia?.(query) ?? { matches: false };
 }
 
+export const narrow = media("(max-width: 719.98px)");
+export const touch = media("(pointer: coarse)");
+/** Whether a keyboard on the screen could take its place: then no field gets the focus by itself. */
+export const onPhone = () => touch.matches || narrow.matches;
+
+/** Act when the browser has nothing else to do. Safari cannot tell. */
+export const idle = globalThis.requestIdleCallback ?? ((act) => setTimeout(act, 50));
+
 /** What has the focus in the same tree as this element: outside of a component, its insides are one element. */
 export function focusBeside(node) {
   return node.getRootNode().activeElement ?? null;

@@ -1,6 +1,6 @@
 // Long messages are folded: their beginning is shown, and a button for the rest.
 
-import { button, el, media } from "./dom.js";
+import { button, el, idle, narrow } from "./dom.js";
 import { linesOf } from "./rows.js";
 import { words } from "./words.js";
 
@@ -13,8 +13,6 @@ const beginning = (letters) => new RegExp(`^(?:[^\\n]{${letters}}|[^\\n]*\\n){0,
 const WIDE_BEGINNING = beginning(120);
 const NARROW_BEGINNING = beginning(60);
 const IDLE = { timeout: 500 }; // ms
-
-const narrow = media("(max-width: 719.98px)");
 
 const isLong = (item) => linesOf(item, narrow.matches ? NARROW : undefined) > LINES + SPARE;
 
@@ -78,8 +76,7 @@ function divide(text) {
   within(text);
 }
 
-// One after the other, each before a frame of its own. Safari has no idle callbacks.
-const idle = globalThis.requestIdleCallback ?? ((act) => setTimeout(act, 50));
+// One after the other, each before a frame of its own.
 let last = Promise.resolve();
 
 function whenIdle(act) {

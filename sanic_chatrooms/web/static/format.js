@@ -5,6 +5,8 @@ import { words } from "./words.js";
 
 const LETTER = 32; // longer than any letter or emoji
 
+const QUARTER = 900; // seconds; by it or a multiple, all clocks differ
+
 const CLOCK = { hour: "numeric", minute: "2-digit" };
 const DAY_IN_YEAR = { weekday: "long", day: "numeric", month: "long" };
 const DAY_OF_ANY_YEAR = { dateStyle: "long" };
@@ -38,9 +40,13 @@ export function fullTimeOf(seconds, now = Date.now() / 1000) {
 
 const yearOf = (seconds) => dayOf(seconds).slice(-4);
 
-/** A text that differs for each local day. */
+let lastDay = {};
+
+/** A text that differs for each local day. A conversation asks it of each of its messages whenever it is drawn. */
 export function dayOf(seconds) {
-  return new Date(seconds * 1000).toDateString();
+  const quarter = Math.floor(seconds / QUARTER);
+  if (quarter !== lastDay.quarter) lastDay = { quarter, day: new Date(seconds * 1000).toDateString() };
+  return lastDay.day;
 }
 
 /** "Today", "Yesterday", "Monday, 3 March", "3 March 2023" */

@@ -88,9 +88,22 @@ function stay(event) {
 // Estimates the height of a message, in lines. An estimate that is too low would make the browser lay out too many rows.
 // Short messages are estimated too low on purpose: Chromium keeps the reading position exactly only if rows grow.
 function estimated(item, first, context, node) {
-  const lines = isFolded(item, context) ? LINES + 2 : linesOf(item);
+  const lines = linesShown(item, context);
   estimates.set(node, (lines > LONG ? lines : 1) + (first ? HEAD : 0));
   return node;
+}
+
+/** About how many lines are shown of an item's text. */
+export function linesShown(item, context) {
+  return isFolded(item, context) ? LINES + 2 : linesOf(item);
+}
+
+/** These rows are in the page: their heights need not be estimated. */
+export function measure(nodes) {
+  for (const node of nodes) {
+    const { height } = node.getBoundingClientRect();
+    if (height) estimates.set(node, height / parseFloat(getComputedStyle(node.parentElement).lineHeight));
+  }
 }
 
 /** About how many lines high this row is. */

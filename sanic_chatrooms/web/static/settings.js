@@ -1,8 +1,7 @@
 // What the user chooses for this device. Loaded when somebody opens it; look.js applies what was chosen before.
 
-import { touch } from "./columns.js";
 import { choiceGroup, openPanel, radio } from "./dialogs.js";
-import { el } from "./dom.js";
+import { el, touch } from "./dom.js";
 import { kept } from "./kept.js";
 import { capital } from "./language.js";
 import { inThisBrowser } from "./prefs.js";

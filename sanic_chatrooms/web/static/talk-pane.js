@@ -2,11 +2,10 @@
 
 import { addressOf } from "./address.js";
 import { Banner } from "./banner.js";
-import { onPhone } from "./columns.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { firstAbove, offers, written } from "./counts.js";
-import { button, composing, el, fill, icon, iconButton } from "./dom.js";
+import { button, composing, el, fill, icon, iconButton, onPhone } from "./dom.js";
 import { number } from "./language.js";
 import { sentence, shutBecause, sentenceOf } from "./reasons.js";
 import { withLinks } from "./richtext.js";
@@ -40,6 +39,7 @@ export class TalkPane {
     this.more = more;
     this.conversation = new Conversation({
       ...rowActs(chat, acts, () => this.room),
+      top: () => this.#top(this.room),
       onEnd: acts.onEnd,
       onOlder: () => acts.onOlder(this.room),
       onNewer: () => acts.onNewer(this.room),
@@ -149,7 +149,7 @@ export class TalkPane {
     composer.attachTo(room, room);
     this.#instead(room);
     conversation.timeline = room.shown; // a window far up may have become a part of it
-    conversation.update(this.#top(room));
+    conversation.update();
     // A page of older messages may have failed, or the connection was lost: whoever is at the top cannot scroll to ask again.
     if (!conversation.stuck) conversation.needOlder();
   }
@@ -176,7 +176,7 @@ export class TalkPane {
     const { shown: timeline, gap, isDirect, name } = room;
     const said = words.room;
     if (gap) return el("div.gap-line", { testid: "gap" }, said.gap, el("button.button.plain", { onclick: () => this.acts.onReload(room) }, said.reload));
-    if (timeline.more) return el("div.older", {}, said.older);
+    if (timeline.more || this.conversation.hidden) return el("div.older", {}, said.older);
     if (!timeline.loaded && !room.isDraft) return el("div");
     const empty = !timeline.all().some(({ type }) => type === "message");
     const invite = this.acts.onInvite && room.may.has("member.invite") && room.visibility === "private" && !timeline.more;

@@ -17,7 +17,7 @@ export class ThreadPane {
   /** `acts`: as for TalkPane, and `onClose()`, `onReply(thread, text, more)`, `onOlderReplies(thread)`, `onReload(thread)`. */
   constructor(chat, acts) {
     Object.assign(this, { chat, acts });
-    const rows = { ...rowActs(chat, acts, () => this.thread.room), onThread: null, unfolded: new Set(), onEnd: () => {}, onOlder: () => acts.onOlderReplies(this.thread), onLost: () => this.enter(), takeBack: (text) => this.composer.takeBack(text) };
+    const rows = { ...rowActs(chat, acts, () => this.thread.room), onThread: null, top: () => this.#top(), unfolded: new Set(), onEnd: () => {}, onOlder: () => acts.onOlderReplies(this.thread), onLost: () => this.enter(), takeBack: (text) => this.composer.takeBack(text) };
     this.conversation = new Conversation(rows, "thread-");
     this.conversation.log.setAttribute("aria-label", words.thread.replies);
     const parent = el("div.thread-parent", { testid: "thread-parent" });
@@ -84,7 +84,7 @@ export class ThreadPane {
     composer.invite(words.message.reply, this.chat.welcome?.limits.maxText);
     composer.attachTo(thread, room);
     this.#instead();
-    conversation.update(this.#top());
+    conversation.update();
     this.#aim(thread);
     if (!conversation.stuck) conversation.needOlder();
   }
@@ -94,7 +94,7 @@ export class ThreadPane {
     if (!target) return;
     thread.target = null;
     this.conversation.open(thread.timeline, null, target);
-    this.conversation.update(this.#top());
+    this.conversation.update();
   }
 
   #instead() {
@@ -111,7 +111,7 @@ export class ThreadPane {
 
   #top() {
     const { timeline, status } = this.thread;
-    if (timeline.more) return el("div.older", {}, words.thread.older);
+    if (timeline.more || this.conversation.hidden) return el("div.older", {}, words.thread.older);
     const count = timeline.all().filter(({ deleted }) => !deleted).length;
     const said = count ? words.replies(count) : status === "ready" ? words.thread.none : "";
     return el("p.thread-count", { testid: "thread-count" }, said);

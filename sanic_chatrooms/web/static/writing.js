@@ -1,8 +1,7 @@
 // A text field that grows to six lines and warns when the text becomes too long. Enter submits it. On-screen keyboards have no
 // Shift+Enter, so there Enter begins a line and a button submits.
 
-import { touch } from "./columns.js";
-import { chosen, composing, el } from "./dom.js";
+import { chosen, composing, el, touch } from "./dom.js";
 import { isVisible } from "./format.js";
 import { words } from "./words.js";
 

@@ -72,7 +72,9 @@ def test_a_style_sheet_is_a_text(tmp_path: Path) -> None:
     (tmp_path / "s.css").write_text('/* why */\na::before { content: "\\201C"; }\n')
     entry = written(tmp_path, a='import s from "./s.css" with { type: "text" };\nexport const sheet = s;\n')
 
-    assert 'const s = "a::before{content:\\"\\\\201C\\"}";\nexport const sheet = s;\n' in scoped_bundle(entry, {})
+    assert 'const s = "a::before{content:\\"\\\\201C\\"}";\nexport const sheet = s;\n' in scoped_bundle(
+        entry, {}
+    )
 
 
 def test_modules_that_import_each_other_are_refused(tmp_path: Path) -> None:
