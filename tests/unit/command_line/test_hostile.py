@@ -315,7 +315,10 @@ async def http(*answer: bytes, times: int = 1, pause: float = 0.0) -> AsyncItera
     server = await asyncio.start_server(serve_one, "127.0.0.1", 0)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/chat", asked
-    for writer in ends:  # the loop ends next, and who was asked last may not have got round to it
+    # The loop ends next. Who came last may not have begun, which takes some turns, or not have got round to closing.
+    for _ in range(10):
+        await asyncio.sleep(0)
+    for writer in ends:
         writer.transport.abort()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
