@@ -143,7 +143,8 @@ class Hub:
     # ---- entering and leaving ----
 
     async def enter(self, receiver: Receiver, id: str, head: AskHead | None = None) -> LocalRoom:
-        """Subscribe to the room. `room.head`, when this returns, is the session's position. `head` asks for that of the store, and for more.
+        """Subscribe to the room. `room.head`, when this returns, is the session's position. `head` is how to ask the store for it, if the
+        caller wants to know more of the room by the same question.
 
         Events after the position wait for this session until `admit`. The caller reads what came before it. Everything
         that was acknowledged before this call is at or below the position. Raises `RoomNotFound`, `Unavailable`.

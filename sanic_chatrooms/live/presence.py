@@ -305,8 +305,8 @@ class Occupancy:
     async def _take_leave(self, entries: list[Entry]) -> _Counts:
         """These users are in these rooms on no other worker."""
         counts = await self._announce((), left=entries)
-        for room, online in counts.items():
-            if not online:
+        for room in {entry.room for entry in entries}.difference(_NO_ROOMS):
+            if not counts.get(room):
                 self._emptied(room)
         nowhere = {e.user.id for e in entries if e.room in _NO_ROOMS}
         nowhere -= {id for id in nowhere if any((room, id) in self._here for room in _NO_ROOMS)}
@@ -328,10 +328,11 @@ class Occupancy:
         return counts
 
     async def _counts(self, rooms: Collection[str]) -> _Counts:
+        """How many users are in each; nothing if the backend does not answer."""
         try:
             return await self._presence.count(rooms) if rooms else {}
         except Unavailable:
-            return dict.fromkeys(rooms, 0)
+            return {}
 
     def _pass_on(self, room: str, diff: Diff, online: int) -> None:
         for part in parts(diff, online):

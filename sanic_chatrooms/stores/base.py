@@ -138,6 +138,7 @@ class Store(AppendsSoon, Erasing, ABC):
         turned off, those of others do not tell of the user, and it does not mention the user.
     50. Afterwards the room does not tell that this user made it, and 19 does not hold for the user's key.
     51. `all_facts` lists every fact of the room once, in the order of kinds and keys.
+    52. What `rooms_about` tells of a room's facts is at least as new as the `seq` of the room that it tells.
     """
 
     scope: ClassVar[Scope]
@@ -377,7 +378,7 @@ class Store(AppendsSoon, Erasing, ABC):
     async def rooms_about(self, rooms: Collection[str], key: str) -> dict[str, tuple[Room, dict[str, Known]]]:
         """Each of these rooms, with `facts_about` one key. Rooms that do not exist are left out.
 
-        A room that is not there takes as long as one that is. This default asks for each; override it with one query.
+        Read the room first, or both in one snapshot: who joins relies on sentence 52. A room that is not there takes as long as one that is. This default asks for each; override it with one query.
         """
         found: dict[str, RoomAbout] = {}
         for id in rooms:

@@ -26,7 +26,7 @@ READS = 16
 
 
 def timed(store: Store, timeout: float, meter: Meter) -> Store:
-    """The store with a time limit, unless there is nothing to wait for and nobody to tell: joining asks a store nine times."""
+    """The store with a time limit, unless there is nothing to wait for and nobody to tell: joining asks a store many times."""
     return TimedStore(store, timeout, meter) if store.waits or meter is not SILENT else store
 
 

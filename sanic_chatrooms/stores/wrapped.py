@@ -16,7 +16,7 @@ T = TypeVar("T")
 def _passed_on(verb: F) -> F:
     name = verb.__name__
 
-    # No coroutine of its own: joining asks a store nine times.
+    # No coroutine of its own: joining asks a store many times.
     def ask(self: "WrappedStore", *args: Any, **kwargs: Any) -> Awaitable[Any]:
         return self.around(name, functools.partial(getattr(self.inner, name), *args, **kwargs))
 

@@ -1,4 +1,6 @@
-"""The store suite: what is unread, and who is mentioned (sentences 43, 44, 46 and 47)."""
+"""The store suite: what is unread, and who is mentioned (sentences 43, 44, 46, 47 and 52)."""
+
+import asyncio
 
 from msgspec.structs import replace
 
@@ -361,3 +363,24 @@ class UnreadTests(StoreHooks):
             assert rooms == {
                 room: (await store.room(room), await store.facts_about(room, "u2")) for room in "rst"
             }
+
+    async def test_52_facts_of_rooms_are_at_least_as_new_as_their_number(self) -> None:
+        async with self.two_processes() as (one, other):
+            first = (await result(one, self._muting(0))).seq
+            found = list[tuple[int, int]]()
+
+            async def look() -> None:
+                while not found or found[-1][1] < 30:
+                    room, facts = (await other.rooms_about(["r"], "u2"))["r"]
+                    found.append((room.seq - first, int(facts["mute"].value)))
+                    await asyncio.sleep(0)  # a store of this process does not wait
+
+            looking = asyncio.create_task(look())
+            for n in range(1, 31):
+                await result(one, self._muting(n))
+            await looking
+
+            assert [pair for pair in found if pair[1] < pair[0]] == []
+
+    def _muting(self, n: int) -> Draft:
+        return replace(self.draft(), facts=(Fact("mute", "u2", b"%d" % n),))

@@ -415,6 +415,21 @@ async def test_who_comes_is_told_how_many_there_are_if_presence_knows(worker: Wo
     assert await worker.occupancy.entered("b", ADA) is None
 
 
+async def test_who_comes_while_somebody_goes_is_not_told_that_nobody_is_there(worker: Worker) -> None:
+    await worker.occupancy.entered("a", ADA)
+    count, answers = worker.presence.count, iter([True, False])
+
+    async def fails_once(rooms: Collection[str]) -> dict[str, int]:
+        if not next(answers, True):
+            raise Unavailable
+        return await count(rooms)
+
+    worker.presence.count = fails_once  # type: ignore[method-assign]
+    worker.occupancy.exited("a", "u1", at_once=True)
+
+    assert await worker.occupancy.entered("a", BOB) == 2  # Ada's going is told after it
+
+
 async def test_who_comes_to_a_room_as_known_by_another_worker_is_told_how_many_there_are() -> None:
     one, two = await two_workers()
     await one.occupancy.entered("a", ADA)
