@@ -37,6 +37,11 @@ NO_ANCHORING = """() => {
     document.styleSheets[0].insertRule(".row-group { content-visibility: visible !important }", 0);
 }"""
 HOLD_IDLE = "window.held = []; window.requestIdleCallback = (act) => window.held.push(act);"
+COUNT_IDLE = """
+    window.asked = 0;
+    window.idle = window.requestIdleCallback;
+    window.requestIdleCallback = (act, how) => (window.asked++, window.idle(act, how));
+"""
 BE_IDLE = "() => { for (const act of window.held.splice(0)) act(); }"
 SCROLL_TO = "(top) => document.querySelector('[data-testid=log]').scrollTo(0, top)"
 PAINTED = """async () => {
@@ -170,6 +175,7 @@ async def test_a_line_says_what_is_new_also_after_a_reload(served: ServedApp, ne
 async def test_thousands_of_messages_are_drawn_as_few_rows(served: ServedApp, new_page: Pages) -> None:
     await served.open()
     page = await new_page()
+    await page.add_init_script(COUNT_IDLE)
     await enter(page, "Ada")
 
     await page.evaluate(
@@ -186,6 +192,11 @@ async def test_thousands_of_messages_are_drawn_as_few_rows(served: ServedApp, ne
     assert 0 < await page.evaluate("window.drawn") < 1250
     few = await messages(page).count()
     assert few <= 240
+
+    # Nothing more is drawn at the end, however much time there is.
+    idle = "async () => { for (let left = 9; left; left--) await new Promise((done) => window.idle(done)); }"
+    await page.evaluate(f"() => ({PAINTED})().then(() => (window.asked = 0)).then({idle})")
+    assert await page.evaluate("window.asked") == 0
 
     await page.evaluate(SCROLL_TO, 0)
     await expect(messages(page)).not_to_have_count(few)

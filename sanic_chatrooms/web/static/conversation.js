@@ -22,7 +22,7 @@ const SPARE = 50; // messages that are here and not drawn; if there are fewer, t
 const SCREEN = 45; // lines
 const PIECE = 400; // lines that come into the page together
 const BEFORE = 150; // lines above what is jumped to
-const MOST = 120; // rows, while nobody scrolls
+const MOST = 120; // messages, while nobody scrolls
 const HEARD = 5;
 
 export class Conversation {
@@ -68,7 +68,7 @@ export class Conversation {
   open(timeline, newAfter, target = null) {
     if (timeline !== this.timeline) this.unfolded.clear();
     if (target) this.unfolded.add(target.key);
-    Object.assign(this, { timeline, newAfter, stuck: !target, lastTop: 0, unseen: 0, from: 0, editing: timeline.items.find(({ rewriting }) => rewriting)?.key, marked: target?.key });
+    Object.assign(this, { timeline, newAfter, most: MOST, stuck: !target, lastTop: 0, unseen: 0, from: 0, editing: timeline.items.find(({ rewriting }) => rewriting)?.key, marked: target?.key });
     this.ahead.forget();
     const left = this.inner.contains(focusBeside(this.inner));
     this.from = target ? this.#before(target) : this.#firstOf(newAfter);
@@ -96,25 +96,12 @@ export class Conversation {
   #reach({ key }) {
     const node = this.list.get(key);
     if (!node) return;
-    this.#measure(node);
+    this.list.paint(node, this.log.clientHeight);
     node.focus({ preventScroll: true });
     node.scrollIntoView({ block: "center" });
     this.lastTop = this.log.scrollTop;
     if (!this.timeline.later && this.#below <= NEAR) this.#atEnd();
     else this.#button();
-  }
-
-  // Groups have guessed heights until they are painted. What is seen beside this row would push it away then.
-  #measure(node) {
-    const own = node.parentElement;
-    own.style.contentVisibility = "visible";
-    for (const next of ["previousElementSibling", "nextElementSibling"]) {
-      let room = this.log.clientHeight; // besides its own group, at whose edge it may be
-      for (let group = own[next]; group && room > 0; group = group[next]) {
-        group.style.contentVisibility = "visible";
-        room -= group.offsetHeight;
-      }
-    }
   }
 
   /** Show the `place` where somebody read before, if it is there still. */
@@ -134,6 +121,7 @@ export class Conversation {
     this.instead?.remove();
     this.instead = panel;
     if (panel) this.log.append(panel);
+    this.ahead.forget();
     this.#button();
   }
 
@@ -229,9 +217,15 @@ export class Conversation {
   }
 
   // In a long room the oldest rows are left out until somebody scrolls there.
+  get #isCut() {
+    return this.stuck && this.timeline.items.length > this.most * 2;
+  }
+
   #shown() {
-    const { items } = this.timeline;
-    if (this.stuck && items.length > MOST * 2) this.from = Math.max(this.from, items.at(-MOST).seq);
+    if (this.#isCut) {
+      this.from = Math.max(this.from, this.timeline.items.at(-this.most).seq);
+      this.ahead.forget();
+    }
     return this.timeline.all().slice(this.hidden);
   }
 
@@ -359,7 +353,7 @@ export class Conversation {
   needOlder() {
     const { hidden, stuck } = this;
     const { scrollTop, clientHeight } = this.log;
-    if (this.inner.hidden || !clientHeight || scrollTop > 2 * AHEAD) return; // without a height, another pane is shown
+    if (this.inner.hidden || !clientHeight || scrollTop > (this.#isCut ? EARLY : 2 * AHEAD)) return; // without a height, another pane is shown
     if (hidden && !this.ahead.isMaking) this.#drawSoon(hidden);
     if (stuck ? hidden || scrollTop > EARLY : hidden >= SPARE) return;
     this.from ||= this.timeline.items[0]?.seq ?? 0;
@@ -375,6 +369,7 @@ export class Conversation {
       const { clientHeight, scrollTop } = this.log;
       if (!clientHeight || scrollTop > AHEAD) return;
       if (scrollTop < this.lastTop) this.stuck = false; // somebody scrolls up, and the event comes later
+      if (this.#isCut) this.most *= 2; // too few to scroll
       this.from = seq;
       this.update();
       this.ahead.forget();

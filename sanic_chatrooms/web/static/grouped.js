@@ -36,4 +36,17 @@ export class GroupedList extends KeyedList {
   #clean() {
     for (const group of [...this.parent.children]) if (!group.firstChild) group.remove();
   }
+
+  /** Groups have guessed heights until they are painted. What is seen beside this row, so high, would push it away then. */
+  paint(node, height) {
+    const own = node.parentElement;
+    own.style.contentVisibility = "visible";
+    for (const next of ["previousElementSibling", "nextElementSibling"]) {
+      let room = height; // besides its own group, at whose edge it may be
+      for (let group = own[next]; group && room > 0; group = group[next]) {
+        group.style.contentVisibility = "visible";
+        room -= group.offsetHeight;
+      }
+    }
+  }
 }

@@ -65,6 +65,7 @@ export class ThreadPane {
   /** Keeps what was written and not sent. */
   close() {
     this.thread.draft = this.composer.text;
+    this.conversation.ahead.forget();
     Object.assign(this.thread, { came: null, grown: null, written: null });
     this.thread = null;
     this.element.hidden = true;
