@@ -123,6 +123,46 @@ async def test_who_is_banned_reads_by_whom_and_why_and_comes_back_when_the_ban_h
     await say(ada, "thank you")
 
 
+# For `add_init_script`: `refused` is called where the server says that one is banned.
+TURNED_AWAY = """
+    window.sockets = [];
+    window.refused = () => {};
+    window.WebSocket = class extends WebSocket {
+        constructor(...how) {
+            super(...how);
+            sockets.push(this);
+            this.addEventListener("message", ({ data }) => data.includes('"banned"') && refused());
+        }
+    };
+"""
+
+
+async def test_who_was_banned_while_away_reads_why_and_that_stays_when_the_page_looks_whether_it_has_ended(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    ada = await new_page()
+    await ada.add_init_script(TURNED_AWAY)
+    await enter(ada, "Ada")
+    user = served.user("Ada")
+    await ada.context.set_offline(True)
+    await served.cut("Ada")
+    await served.chat.ban("general", user, reason="spam")
+    await ada.context.set_offline(False)
+
+    panel = ada.get_by_test_id("removed")
+    await expect(panel).to_contain_text("You were banned from this room until further notice (reason: spam).")
+    await panel.get_by_role("button").focus()
+    # It asks for the rooms as soon as it is back, and this one is listed.
+    await ada.evaluate(
+        """() => new Promise((done) => {
+            window.refused = () => requestAnimationFrame(() => requestAnimationFrame(done));
+            sockets.forEach((socket) => socket.close(4000));
+        })"""
+    )
+    await expect(panel.get_by_role("button")).to_be_focused()
+
+
 async def test_whom_the_server_does_not_know_is_named_where_bans_are_listed(
     served: ServedApp, new_page: Pages
 ) -> None:

@@ -1,4 +1,4 @@
-// Joining a room, and who may not. Where `AUTO_CREATE` is on, that makes a room that is not there: a mistake in an address must not.
+// Joining a room. Where `AUTO_CREATE` is on, that makes a room that is not there: a mistake in an address must not.
 
 import { words } from "./words.js";
 
@@ -8,11 +8,6 @@ const AGAIN = 1; // seconds
 export async function join(book, room, known) {
   if (!known && !isKnown(book, room)) await lookUp(book.chat, room);
   return book.chat.join(room.id);
-}
-
-/** Whether a ban ended the user's stay, or kept them out. */
-export function isBanned({ isClosed, reason, error }) {
-  return isClosed && (reason === "banned" || error?.code === "banned");
 }
 
 function isKnown({ first, invitations }, { id, listed, isDirect, epoch }) {

@@ -2,7 +2,7 @@
 
 import { Edits } from "./edits.js";
 import { byName, tellApart, toldApart } from "./format.js";
-import { isBanned, join } from "./joining.js";
+import { join } from "./joining.js";
 import { Names, SOURCES } from "./names.js";
 import { Paging } from "./paging.js";
 import { mayPin } from "./pinning.js";
@@ -17,6 +17,7 @@ const PAGE = 200;
 const FOLLOWED = 20;
 const EVERY = 20_000;
 const AGAIN = 10_000;
+const OUTSIDE = { listed: false, unread: 0, mentions: 0, counted: false };
 const SPREAD = 2000; // ms, in which all who see a change ask what they may do now
 
 export class RoomBook {
@@ -40,7 +41,7 @@ export class RoomBook {
     chat.on("joined", (ack) => this.#joined(ack));
     chat.on("gap", ({ room }) => this.#set(room, { gap: true }));
     // The next round lists a public room again. Asking now would make everyone who was in it ask at once.
-    chat.on("removed", ({ room, reason, error }) => this.#set(room, { status: "removed", listed: false, reason, error, unread: 0, mentions: 0, counted: false }));
+    chat.on("removed", ({ room, reason, error }) => this.#set(room, { ...OUTSIDE, status: "removed", reason, error, verdict: this.get(room).verdict ?? error?.details }));
     chat.on("outbox", (entry) => this.#written(entry));
     chat.on("typing", ({ room, payload }) => {
       this.#hear(payload.users);
@@ -113,7 +114,9 @@ export class RoomBook {
       this.#introduce(room, line.with);
       this.unread.listed(room, line);
     }
-    if (this.shown?.listed && isBanned(this.shown)) this.enter(this.shown); // the ban has ended
+    // Public rooms are listed for everyone: only a join tells whether a ban has ended. What is on the screen stays until then.
+    const { id, listed, isClosed, error, reason } = this.shown ?? {};
+    if (listed && isClosed && (error?.code ?? reason) === "banned") this.chat.join(id).catch(() => {});
     if (this.known) return;
     this.known = true;
     const followed = this.unread.marks.rooms().slice(-FOLLOWED).filter((id) => this.rooms.get(id)?.listed);
@@ -144,7 +147,7 @@ export class RoomBook {
   async leave(room) {
     await this.chat.leave(room.id);
     room.timeline.loaded = false;
-    this.#set(room.id, { status: "idle", listed: false, unread: 0, mentions: 0, counted: false, role: "" });
+    this.#set(room.id, { ...OUTSIDE, status: "idle", role: "" });
     await this.refresh();
   }
 

@@ -30,7 +30,7 @@ export class OneRoom {
     const here = (type, act) => chat.on(type, (event) => event.room === id && act(event));
     here("joined", (ack) => this.#joined(ack));
     here("gap", () => this.#set({ gap: true }));
-    here("removed", ({ reason, error }) => this.#set({ status: "removed", reason, error }));
+    here("removed", ({ reason, error }) => this.#set({ status: "removed", reason, error, verdict: room.verdict ?? error?.details }));
     here("outbox", (entry) => entry.type === "message" && this.#written(entry));
     here("typing", ({ payload }) => this.#set({ typing: this.#hear(payload.users) }));
     here("presence", ({ payload }) => this.#presence(payload));
