@@ -110,6 +110,8 @@ async def test_a_moderator_adds_somebody_at_once_and_removes_them_with_a_reason(
     await expect(bob.get_by_test_id("toast")).to_contain_text("Ada added you to Secret")
     await bob.get_by_test_id("room").filter(has_text="Secret").click()
     await expect(composer(bob)).to_have_attribute("placeholder", "Message Secret")
+    await bob.get_by_test_id("create-room").click()  # a form that is about something else
+    await bob.get_by_test_id("room-title").fill("Plans")
 
     await ada.get_by_role("button", name="Moderate Bob").click()
     await ada.get_by_test_id("member.kick").click()
@@ -119,6 +121,7 @@ async def test_a_moderator_adds_somebody_at_once_and_removes_them_with_a_reason(
     await expect(bob.get_by_test_id("removed")).to_contain_text(
         "Ada removed you from this room (reason: wrong room)."
     )
+    await expect(bob.get_by_test_id("room-title")).to_have_value("Plans")
     await expect(person(ada, "Bob")).to_have_count(0)
 
 

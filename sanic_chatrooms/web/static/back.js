@@ -9,9 +9,9 @@ let seen;
 const over = () => history.state?.over ?? 0; // how many things the place in the history stands for
 const look = () => (seen = { over: over(), href: location.href });
 
-/** They would be about another place. What has to be answered stays. */
-export function closeDialogs() {
-  for (const dialog of document.querySelectorAll("dialog[open]:not([closedby=none])")) dialog.close();
+/** Close those dialogs that show what is not there now. What has to be answered stays. */
+export function closeDialogs(which = "dialog") {
+  for (const dialog of document.querySelectorAll(`${which}[open]:not([closedby=none])`)) dialog.close();
 }
 
 /** Take care of the history of this page. `onAddress()`: the address is another one; `onMoved()`: the place in the history is. */

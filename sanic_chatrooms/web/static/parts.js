@@ -9,7 +9,8 @@ export class Parts {
   /** `app`: what the parts are about. `go(id, pane, of)`: to another place; `leave(room)`. */
   constructor(app, go, leave) {
     Object.assign(this, { app, go, leave });
-    app.chat.on("removed", ({ room }) => room === app.room?.id && closeDialogs());
+    // The details and the search show the room. What is typed into a form stays.
+    app.chat.on("removed", ({ room }) => room === app.room?.id && closeDialogs(".search"));
   }
 
   /** Do something. A notice says what does not work. */
