@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from tests.browser.acts import enter, go_to, lines, messages, say
 from tests.browser.audit import problems
@@ -56,25 +56,77 @@ async def test_what_is_being_edited_is_kept_while_one_is_elsewhere_and_where_the
     ada, bob = await new_page(), await new_page()
     await enter(ada, "Ada", "edits-kept")
     await enter(bob, "Bob", "edits-kept")
-    await say(bob, "frst")
-    field = bob.get_by_test_id("edit-field")
-    await bob.get_by_test_id("composer").press("ArrowUp")
-    await field.fill("first, and more")
+    await say(bob, "frst", "scnd")
+    field, composer = bob.get_by_test_id("edit-field"), bob.get_by_test_id("composer")
+    await composer.press("ArrowUp")
+    await field.fill("second, and more")
 
     await go_to(bob, "general")
     await go_to(bob, "edits-kept")
-    await expect(field).to_have_value("first, and more")
+    await expect(field).to_have_value("second, and more")
     async with bob.expect_event("dialog") as asked:
         await bob.evaluate("void setTimeout(() => location.reload())")
     assert (await asked.value).type == "beforeunload"  # only this page has it
     await (await asked.value).dismiss()
 
-    await messages(ada).hover()
-    await ada.get_by_test_id("delete").click()
-    await ada.get_by_test_id("answer-yes").click()
+    await field.focus()
+    await delete(ada, 1)
     await expect(bob.get_by_test_id("deleted")).to_be_visible()
-    await expect(bob.get_by_test_id("composer")).to_have_value("first, and more")
-    await expect(bob.get_by_test_id("composer")).to_be_focused()
+    await expect(composer).to_have_value("second, and more")
+    await expect(composer).to_be_focused()
+    await composer.fill("")
+
+    await composer.press("ArrowUp")
+    await field.fill("first, and more")
+    await go_to(bob, "general")
+    await composer.fill("for all")
+    await delete(ada, 0)
+    await say(ada, "sorry")
+    await expect(bob.locator("[data-room='edits-kept']").get_by_test_id("unread")).to_be_visible()
+    await go_to(bob, "edits-kept")
+    await expect(bob.get_by_test_id("deleted")).to_have_count(2)
+    await expect(composer).to_have_value("first, and more")
+    await go_to(bob, "general")
+    await expect(composer).to_have_value("for all")
+
+
+async def delete(page: Page, number: int) -> None:
+    await messages(page).nth(number).hover()
+    await messages(page).nth(number).get_by_test_id("delete").click()
+    await page.get_by_test_id("answer-yes").click()
+    await expect(messages(page).nth(number).get_by_test_id("deleted")).to_be_visible()
+
+
+async def test_two_edits_that_were_begun_are_kept_also_in_a_thread_that_is_closed(new_page: Pages) -> None:
+    page = await new_page()
+    await enter(page, "Ada", "edits-two")
+    await say(page, "one", "two")
+    field = page.get_by_test_id("edit-field")
+    await page.get_by_test_id("composer").press("ArrowUp")
+    await field.fill("two, begun")
+    await messages(page).first.hover()
+    await messages(page).first.get_by_test_id("edit").click()
+    await expect(field).to_have_value("one")
+    await field.fill("one!")
+    await field.press("Enter")
+    await expect(lines(page).first).to_have_text("one! (edited)")
+    await expect(field).to_have_value("two, begun")  # it was not left
+    await field.press("Escape")
+    await expect(lines(page)).to_have_text(["one! (edited)", "two"])
+
+    await messages(page).first.hover()
+    await messages(page).first.get_by_test_id("reply").click()
+    reply = page.get_by_test_id("thread-composer")
+    await reply.fill("a reply")
+    await reply.press("Enter")
+    await expect(page.get_by_test_id("thread-log").get_by_test_id("message")).to_have_attribute(
+        "data-status", "sent"
+    )
+    await reply.press("ArrowUp")
+    await field.fill("a reply, begun")
+    await page.get_by_role("button", name="Close the thread").click()
+    await messages(page).first.get_by_test_id("thread-line").click()
+    await expect(field).to_have_value("a reply, begun")
 
 
 async def test_a_message_is_deleted_after_a_question(new_page: Pages) -> None:

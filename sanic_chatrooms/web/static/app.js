@@ -393,7 +393,7 @@ export class App {
   /** The browser asks before messages that were not sent are lost, or edits and files, which only the page has. */
   #leaving(event) {
     const areKept = this.memory?.save();
-    const isOnlyHere = (room) => room.hasFiles || room.timelines().some(({ items }) => items.some(({ rewriting }) => rewriting));
+    const isOnlyHere = (room) => room.hasFiles || room.edits.size;
     if (((this.chat.outbox.length && !areKept) || [...this.book.rooms.values()].some(isOnlyHere)) && !this.over) event.preventDefault();
   }
 }

@@ -66,10 +66,10 @@ export class Composer {
     this.#fit();
   }
 
-  /** Go on writing this. What stands there already follows it. */
-  takeBack(text) {
+  /** Go on writing this. What stands there already follows it. `here`: with the focus. */
+  takeBack(text, here = true) {
     this.open([text, this.text].filter(Boolean).join("\n"));
-    this.focus();
+    if (here) this.focus();
   }
 
   // Buttons for marks, and what the text will look like; or takes them away.
@@ -95,8 +95,7 @@ export class Composer {
   /** Files for messages to `place`, which has them until they are sent: the room, or a thread of it. The app keeps files by rooms. */
   attachTo(place, room) {
     const { files } = this;
-    const later = () => (this.later ??= { button: iconButton("clip", words.composer.filesLater, { disabled: true }) });
-    if (files) this.#attach(room.isDraft ? later() : (place.tray ??= files.tray(room.id, () => this.#fit())));
+    if (files) this.#attach(room.isDraft ? (this.later ??= { button: iconButton("clip", words.composer.filesLater, { disabled: true }) }) : (place.tray ??= files.tray(room.id, () => this.#fit())));
   }
 
   // What the app keeps them in: {element, button, busy, ready, take(), add(files)}.

@@ -29,10 +29,10 @@ export class Conversation {
   editing = null; // the key of the message that is being rewritten
   unfolded = new Set(); // keys of messages that are shown whole
 
-  /** `context`: for the rows, and `top()`: the element above the first message, `onOlder()`, `onEnd()` (the end is visible), `onNewer()` and `onNewest()` where the timeline may be `later`, `onLost()` (the focused row was removed), `takeBack(text)`: what can be written on in the field for a new message. `name`: begins the test ids of a second one. */
+  /** `context`: for the rows, and `top()`: the element above the first message, `onOlder()`, `onEnd()` (the end is visible), `onNewer()` and `onNewest()` where the timeline may be `later`, `onLost()` (the focused row was removed), `composer()`. `name`: begins the test ids of a second one. */
   constructor(given, name = "") {
-    const onSave = (item, text) => (this.#leave(item), given.onSave(item, text));
-    const context = { ...given, onEdit: (item) => this.edit(item), onRewrite: (item) => given.onDiscard(item) && given.takeBack(item.text), onSave, onLeave: (item) => this.#leave(item), onUnfold: (items) => this.#unfold(items), unfolded: this.unfolded, onResized: () => this.#resized() };
+    const onSave = (item, text) => (this.#leave(item), given.onSave(this.timeline.items.find(({ id }) => id === item.id) ?? item, text)); // it may have been loaded again
+    const context = { ...given, onEdit: (item) => this.edit(item), onRewrite: (item) => given.onDiscard(item) && given.composer().takeBack(item.text), onSave, onLeave: (item) => this.#leave(item), onUnfold: (items) => this.#unfold(items), unfolded: this.unfolded, onResized: () => this.#resized() };
     this.context = context;
     this.ahead = new Ahead(context);
     this.rows = el("div");
@@ -59,7 +59,7 @@ export class Conversation {
     row?.querySelector("[data-testid=message-acts]")?.click();
   }
 
-  /** Where somebody reads who has scrolled up; null at the end. For `goBack`. */
+  /** Where somebody reads who has scrolled up; null at the end. */
   get place() {
     return this.stuck ? null : this.#anchor();
   }
@@ -68,7 +68,8 @@ export class Conversation {
   open(timeline, newAfter, target = null) {
     if (timeline !== this.timeline) this.unfolded.clear();
     if (target) this.unfolded.add(target.key);
-    Object.assign(this, { timeline, newAfter, most: MOST, stuck: !target, lastTop: 0, unseen: 0, from: 0, editing: timeline.items.find(({ rewriting }) => rewriting)?.key, marked: target?.key });
+    Object.assign(this, { timeline, newAfter, most: MOST, stuck: !target, lastTop: 0, unseen: 0, from: 0, marked: target?.key });
+    this.editing = this.#begun()?.key;
     this.ahead.forget();
     const left = this.inner.contains(focusBeside(this.inner));
     this.from = target ? this.#before(target) : this.#firstOf(newAfter);
@@ -127,7 +128,7 @@ export class Conversation {
 
   /** Draw what changed. */
   update() {
-    const anchor = !this.stuck && this.#anchor();
+    const anchor = this.place;
     this.drawn = this.#rowsOf(this.#shown());
     const top = this.context.top();
     // Keep it if it is the same: the focus may be in it.
@@ -146,12 +147,17 @@ export class Conversation {
     this.#rescue();
   }
 
-  // Somebody was editing it, and a moderator deleted it.
+  // What somebody has begun to edit; `gone`: and a moderator deleted it.
+  #begun(gone) {
+    return this.timeline.items.findLast(({ id, deleted }) => !deleted === !gone && this.context.edits().has(id));
+  }
+
   #rescue() {
-    const gone = this.timeline.items.find(({ deleted, rewriting }) => deleted && rewriting);
+    const gone = this.#begun(true);
     if (!gone) return;
-    this.context.takeBack(gone.rewriting);
-    gone.rewriting = null;
+    const edits = this.context.edits();
+    this.context.composer().takeBack(edits.get(gone.id), gone.key === this.editing);
+    edits.delete(gone.id);
   }
 
   #rowsOf(items) {
@@ -177,7 +183,7 @@ export class Conversation {
   grown() {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
-      const anchor = !this.stuck && this.#anchor();
+      const anchor = this.place;
       this.#grow();
       this.#keep(anchor);
       this.#button();
@@ -256,7 +262,8 @@ export class Conversation {
 
   // Return to the previous position.
   #leave(item) {
-    this.editing = item.rewriting = null;
+    this.context.edits().delete(item.id);
+    this.editing = this.#begun()?.key;
     this.update();
     if (this.back) this.focus(item);
     else this.context.onLost();
@@ -305,21 +312,19 @@ export class Conversation {
   }
 
   #anchor() {
-    const edge = this.#edge;
-    const isBelow = (node) => node.getBoundingClientRect().bottom > edge;
+    const start = this.#edge;
+    const isBelow = (node) => node.getBoundingClientRect().bottom > start;
     // First the groups: a browser that is asked for the place of a row lays out all of its group.
     const below = new Set([...this.rows.children].filter(isBelow));
     const nodeOf = ({ key }) => this.list.get(key);
     // Not a separator: the one of the day stays above messages that are added before.
     const row = this.drawn.find((one) => one.item && below.has(nodeOf(one).parentElement) && isBelow(nodeOf(one)));
     if (!row) return null;
-    const { key } = row;
     const node = nodeOf(row);
-    const group = node.parentElement;
-    const { top, bottom } = node.getBoundingClientRect();
     // At its end: the name at its top disappears when an older message of its author arrives. But one that was being
     // written when it was drawn changes at its end.
-    return node.classList.contains("streaming") ? { key, group, edge: "top", at: top } : { key, group, edge: "bottom", at: bottom };
+    const edge = node.classList.contains("streaming") ? "top" : "bottom";
+    return { key: row.key, group: node.parentElement, edge, at: node.getBoundingClientRect()[edge] };
   }
 
   get #edge() {

@@ -6,9 +6,9 @@ import { marksWith } from "./marks.js";
 import { words } from "./words.js";
 import { Writing } from "./writing.js";
 
-/** `context`: `maxText()`, `people()`: who can be mentioned, `onSave(item, text)`, `onLeave(item)`. */
-export function rewriting(item, { maxText, people, onFormat, onSave, onLeave }) {
-  const was = item.rewriting ?? item.change?.text ?? item.text;
+/** `context`: `edits()`: what was begun, by ids of messages, `maxText()`, `people()`: who can be mentioned, `onSave(item, text)`, `onLeave(item)`. */
+export function rewriting(item, { edits, maxText, people, onFormat, onSave, onLeave }) {
+  const begun = edits();
   const save = () => {
     const text = writing.text.trimEnd();
     if (yes.disabled) return;
@@ -21,7 +21,8 @@ export function rewriting(item, { maxText, people, onFormat, onSave, onLeave }) 
     onLeave(item);
   };
   const fit = () => {
-    item.rewriting = writing.text === item.text ? undefined : writing.text; // see Conversation
+    begun.delete(item.id);
+    if (writing.text !== item.text) begun.set(item.id, writing.text);
     yes.disabled = !writing.fit();
     const said = yes.disabled && !writing.tooLong ? words.message.empty : words.message.saves;
     if (hint.textContent !== said) hint.textContent = said; // otherwise it may be read aloud at each key
@@ -32,7 +33,7 @@ export function rewriting(item, { maxText, people, onFormat, onSave, onLeave }) 
   const hint = el("span.note", { role: "status" });
   const no = button(words.cancel, () => onLeave(item), { testid: "edit-cancel" });
   writing.maxText = maxText() ?? writing.maxText;
-  writing.text = was;
+  writing.text = begun.get(item.id) ?? item.change?.text ?? item.text;
   queueMicrotask(fit); // once it has a place: where one comes back to it, it does not get the focus
   return el("div.rewriting", {},
     el("div.composer-box", {}, completion.element, writing.field),

@@ -43,6 +43,8 @@ export class Room {
   people = new Map();
   typing = [];
   draft = "";
+  /** What was begun to be edited, here or in a thread: id of the message → text. */
+  edits = new Map();
   /** Where the user read when another room was opened; null: at the end. */
   place = null;
   /** What the user may do here, by the server: names of actions. */

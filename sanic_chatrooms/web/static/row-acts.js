@@ -25,6 +25,7 @@ export function rowActs(chat, acts, room) {
     maxText: () => chat.welcome?.limits.maxText,
     /** Whether something can be changed by this feature of the server. */
     has: (feature) => !room().archived && room().shut?.code !== "muted" && (chat.welcome?.features.includes(feature) ?? true),
+    edits: () => room().edits,
     onCard: acts.onCard,
     onFormat: acts.onFormat,
     isBlocked: acts.isBlocked,

@@ -45,7 +45,7 @@ export class TalkPane {
       onNewer: () => acts.onNewer(this.room),
       onNewest: () => acts.onNewest(this.room),
       onLost: () => this.enter(!onPhone()),
-      takeBack: (text) => this.composer.takeBack(text),
+      composer: () => this.composer,
     });
     this.composer = new Composer({
       onSend: (text, more) => acts.onSend(this.room, text, more),
@@ -77,9 +77,9 @@ export class TalkPane {
     this.#keepDraft();
     this.room = room;
     this.#offerFirst(target ? null : firstAbove(room));
+    this.composer.open(room.draft); // before an edit comes there whose message was deleted
     this.conversation.open(room.shown, newAfter, target);
     this.conversation.goBack(place);
-    this.composer.open(room.draft);
     this.update();
     this.conversation.needOlder();
   }
@@ -193,11 +193,9 @@ function whereIs({ people, partner, near }) {
   return here === undefined ? "" : here ? words.hereNow : words.notHereNow;
 }
 
-const DEPARTURES = ["left", "deleted", "forbidden"];
-
 function departure({ reason, error, verdict }) {
   if (reason === "kicked" || reason === "banned") return sentenceOf(reason, verdict);
-  return DEPARTURES.includes(reason) ? words.room[reason] : error ? sentence(error) : words.room.because(reason);
+  return ["left", "deleted", "forbidden"].includes(reason) ? words.room[reason] : error ? sentence(error) : words.room.because(reason);
 }
 
 function refusal(room, { onBack, onCreate, onReload }) {
@@ -206,10 +204,9 @@ function refusal(room, { onBack, onCreate, onReload }) {
   const choose = [said.chooseOther, onBack];
   const again = [status === "removed" ? said.joinAgain : words.tryAgain, () => onReload(room)];
   if (status === "removed") return statePanel(said.removed(name), departure(room), reason === "banned" || reason === "deleted" ? [choose] : [choose, again], "removed");
-  if (error.code === "banned") return statePanel(said.failed(name), sentence(error), [choose], "failed-room");
   // An invalid id names no room.
   const isInvalid = error.code === "invalid_field";
-  if (error.code !== "room_not_found" && !isInvalid) return statePanel(said.failed(name), sentence(error), [choose, again], "failed-room");
+  if (error.code !== "room_not_found" && !isInvalid) return statePanel(said.failed(name), sentence(error), error.code === "banned" ? [choose] : [choose, again], "failed-room");
   const create = [isInvalid ? words.rooms.create : said.createThis, onCreate && (() => onCreate(isInvalid ? "" : room.id))];
   return statePanel(said.unknown(name), said.unknownWhy, [choose, create], "unknown-room");
 }

@@ -17,7 +17,7 @@ export class ThreadPane {
   /** `acts`: as for TalkPane, and `onClose()`, `onReply(thread, text, more)`, `onOlderReplies(thread)`, `onReload(thread)`. */
   constructor(chat, acts) {
     Object.assign(this, { chat, acts });
-    const rows = { ...rowActs(chat, acts, () => this.thread.room), onThread: null, top: () => this.#top(), unfolded: new Set(), onEnd: () => {}, onOlder: () => acts.onOlderReplies(this.thread), onLost: () => this.enter(), takeBack: (text) => this.composer.takeBack(text) };
+    const rows = { ...rowActs(chat, acts, () => this.thread.room), onThread: null, top: () => this.#top(), unfolded: new Set(), onEnd: () => {}, onOlder: () => acts.onOlderReplies(this.thread), onLost: () => this.enter(), composer: () => this.composer };
     this.conversation = new Conversation(rows, "thread-");
     this.conversation.log.setAttribute("aria-label", words.thread.replies);
     const parent = el("div.thread-parent", { testid: "thread-parent" });
@@ -45,8 +45,8 @@ export class ThreadPane {
     this.thread = thread;
     for (const what of ["came", "grown", "written"]) thread[what] = (item) => this.conversation[what](item);
     this.kind = undefined;
+    this.composer.open(thread.draft); // before an edit comes there whose message was deleted
     this.conversation.open(thread.timeline, null);
-    this.composer.open(thread.draft);
     this.element.hidden = false;
     this.update();
     this.conversation.needOlder();
@@ -91,11 +91,10 @@ export class ThreadPane {
   }
 
   #aim(thread) {
-    const target = thread.target && thread.timeline.items.find(({ seq }) => seq === thread.target);
+    const target = thread.timeline.items.find(({ seq }) => seq === thread.target);
     if (!target) return;
     thread.target = null;
     this.conversation.open(thread.timeline, null, target);
-    this.conversation.update();
   }
 
   #instead() {

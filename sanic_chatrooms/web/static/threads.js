@@ -27,9 +27,9 @@ class Thread {
     return this.parent.items[0];
   }
 
-  /** It holds what is nowhere else: an unsent reply, or the beginning of one. */
+  /** It holds what is nowhere else: an unsent reply, or the beginning of one or of an edit. */
   get isKept() {
-    return this.timeline.pending.length > 0 || this.draft.trim() !== "";
+    return this.timeline.pending.length > 0 || this.draft.trim() !== "" || this.timeline.items.some(({ id }) => this.room.edits.has(id));
   }
 
   /** Show this page: the message as it is now, and its newest replies. */

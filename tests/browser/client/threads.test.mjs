@@ -50,6 +50,10 @@ test("a reply that comes while the first page is on its way stays, and a draft k
   threads.close(thread);
   assert.equal(threads.open(room, "m1"), thread);
   thread.draft = "";
+  room.edits.set("m2", "an edit that was begun");
+  threads.close(thread);
+  assert.equal(threads.open(room, "m1"), thread);
+  room.edits.clear();
   threads.close(thread);
   assert.equal(room.threads.size, 0);
 });
