@@ -30,7 +30,7 @@ export class Notices {
   add({ title = words.notices.untitled, content = "", href }, about) {
     const notice = { title: String(title), content: String(content), href, invitation: about?.invitation, at: Date.now() / 1000 };
     this.#keep(notice);
-    const toast = this.#toast(inWords(notice));
+    const toast = this.#toast(notice);
     const isRead = this.#lines.isConnected;
     const isNew = !about?.counted && !isRead;
     if (isRead) this.#draw();
@@ -39,8 +39,8 @@ export class Notices {
   }
 
   /** Say for a moment that what the user has just done is done. */
-  done({ title, content }) {
-    this.#toast(inWords({ title, content }));
+  done(notice) {
+    this.#toast(notice);
   }
 
   /** Keep those that lead somewhere over a reload, in a text of `store`: {get, set}. */
@@ -96,7 +96,7 @@ export class Notices {
       toast.remove();
       (this.toasts.lastChild?.querySelector("button") ?? this.#button).focus();
     };
-    const toast = el("div.toast", { testid: "toast", onpointerenter: hold, onpointerleave: leave, onfocusin: hold, onfocusout: leave, onclick: ({ target }) => target.closest("a") && toast.remove() }, el("div.grow", {}, notice), iconButton("close", words.notices.dismiss, { onclick: dismiss }));
+    const toast = el("div.toast", { testid: "toast", onpointerenter: hold, onpointerleave: leave, onfocusin: hold, onfocusout: leave, onclick: ({ target }) => target.closest("a") && toast.remove() }, el("div.grow", {}, inWords(notice)), iconButton("close", words.notices.dismiss, { onclick: dismiss }));
     this.toasts.append(toast);
     if (this.toasts.childElementCount > STACKED) this.toasts.firstChild.remove();
     leave();

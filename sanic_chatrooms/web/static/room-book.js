@@ -63,9 +63,9 @@ export class RoomBook {
 
   /** The rooms to choose from, by name, with archived rooms and then direct ones last. */
   listed() {
-    const rooms = [...this.rooms.values()].filter((room) => !room.isDraft && (room.listed || room.isDirect || room.status === "ready"));
-    tellApart(rooms.filter(({ isDirect }) => !isDirect));
     const all = [...this.rooms.values()];
+    const rooms = all.filter((room) => !room.isDraft && (room.listed || room.isDirect || room.status === "ready"));
+    tellApart(rooms.filter(({ isDirect }) => !isDirect));
     const directs = all.filter(({ isDirect }) => isDirect);
     tellApart(directs, this.names.all());
     // Whether they are in a room that is shown here, as far as that is known.
@@ -95,13 +95,16 @@ export class RoomBook {
     if (chat.state !== "online") return;
     if (this.names.user !== chat.user.id) this.names = new Names(chat.user.id);
     this.unread.know(chat.user.id);
+    const invited = ({ rooms }) => {
+      this.#hear(rooms.flatMap(({ by }) => by ?? []), SOURCES.past);
+      // Before the pages come: another invitation may come with them.
+      this.invitations = new Map(rooms.map(({ room: id, title, by }) => [id, { id, title, by }]));
+    };
     try {
-      const [invited, ...pages] = await Promise.all([chat.rooms({ invited: true, limit: PAGE }), chat.rooms({ limit: PAGE }), chat.rooms({ mine: true, limit: PAGE })]);
+      const [, ...pages] = await Promise.all([chat.rooms({ invited: true, limit: PAGE }).then(invited), chat.rooms({ limit: PAGE }), chat.rooms({ mine: true, limit: PAGE })]);
       this.#list(pages.flatMap((page) => page.rooms));
-      this.#hear(invited.rooms.flatMap(({ by }) => by ?? []), SOURCES.past);
-      this.invitations = new Map(invited.rooms.map(({ room: id, title, by }) => [id, { id, title, by }]));
     } catch {
-      return; // the next round follows soon
+      // the next round follows soon
     }
     this.changed("list");
   }
@@ -140,7 +143,6 @@ export class RoomBook {
     await this.chat.request(`member.${answer}`, { room: id });
     this.invitations.delete(id);
     await this.refresh();
-    this.changed("list");
   }
 
   /** End the membership. */
@@ -283,13 +285,9 @@ export class RoomBook {
 
   // ---- events ----
 
-  #isMine({ sender }) {
-    return Boolean(sender) && sender.id === this.chat.user?.id;
-  }
-
   #happened(event) {
     const room = this.get(event.room);
-    const mine = this.#isMine(event);
+    const mine = Boolean(event.sender) && event.sender.id === this.chat.user?.id;
     introduce(event, this.#nameOf);
     const item = room.timeline.apply(event, mine);
     if (this.shown && this.shown !== room) room.timeline.trim(); // whoever reads in the shown one keeps what is there
@@ -396,7 +394,6 @@ export class RoomBook {
   }
 
   #set(id, fields) {
-    const room = Object.assign(this.get(id), fields);
-    this.changed("room", room);
+    this.changed("room", Object.assign(this.get(id), fields));
   }
 }

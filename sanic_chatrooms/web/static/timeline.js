@@ -51,6 +51,7 @@ export class Timeline {
   /** Ranges of numbers, each [from, to): the lines of the log there were not asked for. */
   bare = [];
   #heard = 0;
+  #late = []; // deletions with reasons, of messages that may come later: their page has no reasons
 
   /** `shows(event)`: whether a line belongs here. */
   constructor(shows = () => true) {
@@ -84,6 +85,7 @@ export class Timeline {
     const first = this.items[0]?.seq ?? this.#heard + 1;
     this.items = [...messages.filter((event) => event.seq < first && this.shows(event)).map(itemOf), ...this.items];
     this.more = more;
+    for (const event of this.#late.splice(0)) this.change(event);
     this.#lacks(first);
   }
 
@@ -147,8 +149,10 @@ export class Timeline {
   }
 
   /** Apply an event that is no line of its own. An edit of a message that was deleted later is empty and changes nothing. */
-  change({ type, seq, timestamp, payload }) {
+  change(event) {
+    const { type, seq, timestamp, payload } = event;
     const item = payload.msgId && this.items.find(({ id }) => id === payload.msgId);
+    if (!item && payload.reason) this.#late.push(event);
     if (!item) return null;
     if (type === "message.edited" && payload.closed) this.#closed(item, payload, seq);
     else if (type === "message.edited") this.edited(item, payload.body, seq, payload.edited ?? timestamp);

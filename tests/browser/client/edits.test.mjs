@@ -40,6 +40,18 @@ test("a deletion removes the text", () => {
   assert.equal(timeline.items[0].edited, undefined);
 });
 
+test("a page that comes later shows why its messages were deleted", () => {
+  const timeline = new Timeline();
+  timeline.replace([said(5)], true, 7);
+  timeline.between([deleted(2, 6, { reason: "spam" })]);
+  timeline.apply(deleted(1, 8, { reason: "rude" }), false);
+  const gone = (seq, changed) => ({ ...said(seq, "", { deleted: true, changed }), payload: {} });
+  timeline.prepend([gone(2, 6), gone(3, 4)], true);
+  timeline.prepend([gone(1, 8)], false);
+
+  assert.deepEqual(timeline.items.map(({ because }) => because), ["rude", "spam", undefined, undefined]);
+});
+
 test("a change that a message already contains is skipped", () => {
   const now = said(1, "best", { edited: 1004, changed: 4 });
   const timeline = timelineOf(now, edited(1, 2, "better"), edited(1, 4, "best"));
