@@ -101,6 +101,33 @@ async def test_an_invitation_is_there_after_a_reload_and_may_be_declined(
     await expect(bob.locator("[data-room]")).to_have_count(1)
 
 
+async def test_an_invitation_that_comes_while_the_rooms_are_asked_for_stays(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    page = await new_page()
+    await page.goto("/")
+
+    invitations = await page.evaluate(
+        """async () => {
+            const { RoomBook } = await import("/chat/static/room-book.js");
+            const hear = {};
+            const user = { id: "u1", name: "Ada" };
+            const none = { rooms: [] };
+            const rooms = ({ invited }) => invited ? Promise.resolve(none) : new Promise((answer) => setTimeout(() => {
+                hear["room.invited"]({ payload: { room: "secret", title: "Secret" } });
+                answer(none);
+            }));
+            const book = new RoomBook({ on: (type, act) => (hear[type] = act), user, state: "online", rooms }, () => {});
+            book.known = true;
+            await book.refresh();
+            return [...book.invitations.keys()];
+        }"""
+    )
+
+    assert invitations == ["secret"]
+
+
 async def test_a_moderator_adds_somebody_at_once_and_removes_them_with_a_reason(
     served: ServedApp, new_page: Pages
 ) -> None:
