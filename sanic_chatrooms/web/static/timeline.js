@@ -152,7 +152,7 @@ export class Timeline {
   change(event) {
     const { type, seq, timestamp, payload } = event;
     const item = payload.msgId && this.items.find(({ id }) => id === payload.msgId);
-    if (!item && payload.reason) this.#late.push(event);
+    if (!item && payload.reason) this.#late = [...this.#late.slice(-99), event];
     if (!item) return null;
     if (type === "message.edited" && payload.closed) this.#closed(item, payload, seq);
     else if (type === "message.edited") this.edited(item, payload.body, seq, payload.edited ?? timestamp);
