@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from sanic_chatrooms.web.assets import CLIENT_HTTP, CLIENTS, COMPACT, COMPONENT, FOLDER, component
+from sanic_chatrooms.web.assets import CLIENT_HTTP, CLIENTS, COMPACT, COMPONENT, FOLDER
 from sanic_chatrooms.web.bundle import bundle
 from sanic_chatrooms.web.compact import compact_style
 from sanic_chatrooms.web.joined import joined_modules
@@ -123,14 +123,13 @@ async def test_every_module_of_the_page_can_be_loaded_alone(served: ServedApp, n
 async def test_no_module_exports_what_browsers_have_by_that_name(new_page: Pages) -> None:
     """In the joined files, others would get it in place of what they mean."""
     page = await new_page(base_url="about:blank")
-    joined = [JOINED["chat-app.js"], JOINED["app.js"], JOINED["admin/admin.js"], component()]
-    names = re.findall(r"^(?:export )?const \{ (.+) \} = \(\(\) => \{$", "".join(joined), re.MULTILINE)
-    assert len(names) > 100
+    passed_on = re.findall(r"^export \{ (.+) \} from", "\n".join(JOINED.values()), re.MULTILINE)
+    names = ", ".join(passed_on).split(", ")
+    for path in (*(FOLDER / "admin").glob("*.js"), *(FOLDER / "chat-room").glob("*.js")):
+        names += EXPORTED.findall(path.read_text())
+    assert len(names) > 200
 
-    assert (
-        await page.evaluate("(names) => names.filter((name) => name in window)", ", ".join(names).split(", "))
-        == []
-    )
+    assert await page.evaluate("(names) => names.filter((name) => name in window)", names) == []
 
 
 @on_one_loop

@@ -532,7 +532,10 @@ async def of_room(walk: Walk) -> None:
     await walk.of_room("secret", "room-pins")
     await look("pins", "pin-line")
     await walk.escape()
-    await walk.go("secret")
+    if (
+        not walk.narrow
+    ):  # else it is there, and going there once more is a step back, which may close what is opened next
+        await walk.go("secret")
     await walk.press("open-details")
     await expect(page.get_by_test_id("member")).to_have_count(3)
     await look("details", "details-facts")

@@ -295,7 +295,7 @@ async def test_messages_are_stored(stage: Stage) -> None:
     await stage.serve()
     ada = await stage.come()
 
-    await stage.grows("store_seconds_count", lambda: ada.ack("join", room="general"), verb="heads")
+    await stage.grows("store_seconds_count", lambda: ada.ack("join", room="general"), verb="rooms_about")
     for name in ("append_batch_drafts_count", "append_batch_drafts_sum", "append_seconds_count"):
         await stage.grows(name, hi(ada))
 

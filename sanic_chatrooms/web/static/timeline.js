@@ -51,7 +51,7 @@ export class Timeline {
   /** Ranges of numbers, each [from, to): the lines of the log there were not asked for. */
   bare = [];
   #heard = 0;
-  #late = []; // deletions with reasons, of messages that may come later: their page has no reasons
+  #gone = []; // deletions with reasons, of messages that may come later: their page has no reasons
 
   /** `shows(event)`: whether a line belongs here. */
   constructor(shows = () => true) {
@@ -85,7 +85,7 @@ export class Timeline {
     const first = this.items[0]?.seq ?? this.#heard + 1;
     this.items = [...messages.filter((event) => event.seq < first && this.shows(event)).map(itemOf), ...this.items];
     this.more = more;
-    for (const event of this.#late.splice(0)) this.change(event);
+    this.#gone.splice(0).forEach(this.change, this);
     this.#lacks(first);
   }
 
@@ -152,7 +152,7 @@ export class Timeline {
   change(event) {
     const { type, seq, timestamp, payload } = event;
     const item = payload.msgId && this.items.find(({ id }) => id === payload.msgId);
-    if (!item && payload.reason) this.#late = [...this.#late.slice(-99), event];
+    if (!item && payload.reason) this.#gone = [...this.#gone.slice(-99), event];
     if (!item) return null;
     if (type === "message.edited" && payload.closed) this.#closed(item, payload, seq);
     else if (type === "message.edited") this.edited(item, payload.body, seq, payload.edited ?? timestamp);

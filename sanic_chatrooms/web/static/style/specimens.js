@@ -251,7 +251,7 @@ export const SPECIMENS = {
   Moderation: () => {
     const none = { request: async () => ({ reports: [], restrictions: [] }) };
     const over = (act) => [() => carryOut(client(), ROOMS[3], BOB, act)];
-    return all(over("member.mute"), over("member.kick"), over("member.ban"), [() => report(client(), ROOMS[3], { id: "m", text: "Rude words", sender: BOB })], [() => reports(client(), ROOMS[3], nothing)], [() => reports(client(none), ROOMS[3], nothing)], [() => restrictions(client(), ROOMS[3])], [() => restrictions(client(none), ROOMS[3])]);
+    return all(over("member.mute"), over("member.kick"), over("member.ban"), [() => report(client(), ROOMS[3], { id: "m", text: "Rude words", sender: BOB })], [() => reports(client(), ROOMS[3], nothing)], [() => reports(client(none), ROOMS[3], nothing)], [() => restrictions(client(), ROOMS[3], book.names)], [() => restrictions(client(none), ROOMS[3], book.names)]);
   },
   "Settings and keys": () => all([() => settings(desktop("on"))], [help]),
   "Full screens": () => [full((box) => chooseName(client(), box, { title: "Chat" }, never())), el("div.loading", {}, skeleton()), full((box) => showEnd(box, "The session is over. Sign in again.", true, {})), full((box) => showEnd(box, "You are banned until Monday.", false, { signOut: never }, true))],
