@@ -222,14 +222,15 @@ export class Conversation {
     return this.timeline.items.findLastIndex(({ seq }) => seq < this.from) + 1;
   }
 
-  // In a long room the oldest rows are left out until somebody scrolls there.
-  get #isCut() {
-    return this.stuck && this.timeline.items.length > this.most * 2;
+  // In a long room the oldest rows, before this number, are left out until somebody scrolls there.
+  get #cut() {
+    const { items } = this.timeline;
+    return this.stuck && items.length > this.most * 2 && items.at(-this.most).seq;
   }
 
   #shown() {
-    if (this.#isCut) {
-      this.from = Math.max(this.from, this.timeline.items.at(-this.most).seq);
+    if (this.#cut > this.from) {
+      this.from = this.#cut;
       this.ahead.forget();
     }
     return this.timeline.all().slice(this.hidden);
@@ -358,7 +359,7 @@ export class Conversation {
   needOlder() {
     const { hidden, stuck } = this;
     const { scrollTop, clientHeight } = this.log;
-    if (this.inner.hidden || !clientHeight || scrollTop > (this.#isCut ? EARLY : 2 * AHEAD)) return; // without a height, another pane is shown
+    if (this.inner.hidden || !clientHeight || scrollTop > (this.#cut ? EARLY : 2 * AHEAD)) return; // without a height, another pane is shown
     if (hidden && !this.ahead.isMaking) this.#drawSoon(hidden);
     if (stuck ? hidden || scrollTop > EARLY : hidden >= SPARE) return;
     this.from ||= this.timeline.items[0]?.seq ?? 0;
@@ -374,7 +375,7 @@ export class Conversation {
       const { clientHeight, scrollTop } = this.log;
       if (!clientHeight || scrollTop > AHEAD) return;
       if (scrollTop < this.lastTop) this.stuck = false; // somebody scrolls up, and the event comes later
-      if (this.#isCut) this.most *= 2; // too few to scroll
+      if (this.#cut) this.most *= 2; // too few to scroll
       this.from = seq;
       this.update();
       this.ahead.forget();

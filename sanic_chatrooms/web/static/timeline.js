@@ -85,12 +85,12 @@ export class Timeline {
     const first = this.items[0]?.seq ?? this.#heard + 1;
     this.items = [...messages.filter((event) => event.seq < first && this.shows(event)).map(itemOf), ...this.items];
     this.more = more;
-    this.#gone.splice(0).forEach(this.change, this);
     this.#lacks(first);
   }
 
   #lacks(to, from = this.more ? (this.items[0]?.seq ?? to) : 1) {
     this.bare.push([from, to]);
+    this.#gone.splice(0).forEach(this.change, this);
   }
 
   /** Add what stands in the log alone: lines, and the reasons of deletions. No lines below older messages that are not here: the next page ends where this begins. */

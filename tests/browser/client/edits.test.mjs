@@ -61,6 +61,15 @@ test("a change that a message already contains is skipped", () => {
   assert.deepEqual(looks(timeline), [["the very best", 5]]);
 });
 
+test("a first page that comes after a deletion shows its reason", () => {
+  const timeline = new Timeline();
+  timeline.apply(deleted(1, 8, { reason: "rude" }), false);
+
+  timeline.replace([{ ...said(1, "", { deleted: true, changed: 8 }), payload: {} }], false, 8);
+
+  assert.equal(timeline.items[0].because, "rude");
+});
+
 test("an edit that was emptied by a later deletion does no harm", () => {
   const gone = { ...said(1, "", { deleted: true, changed: 3 }), payload: {} };
 
