@@ -24,7 +24,7 @@ async def expect_back(page: Page) -> None:
     await expect(banner).to_be_hidden()
 
 
-HERE = "getComputedStyle(document.querySelector('.dot.here'), '::after').visibility"
+HERE = "(seen) => getComputedStyle(document.querySelector('.dot.here'), '::after').visibility === seen"
 
 
 async def test_without_a_network_messages_are_kept_and_missed_ones_arrive_later(
@@ -37,7 +37,7 @@ async def test_without_a_network_messages_are_kept_and_missed_ones_arrive_later(
     await say(ada, "before")
     banner = ada.get_by_test_id("banner")
     await expect(banner).to_be_hidden()
-    assert await ada.evaluate(HERE) == "visible"
+    await ada.wait_for_function(HERE, arg="visible")
 
     await ada.context.set_offline(True)
     await expect(banner).to_contain_text("You are offline. Messages are kept and sent when you are back.")
@@ -48,7 +48,7 @@ async def test_without_a_network_messages_are_kept_and_missed_ones_arrive_later(
     await expect(messages(ada).last).to_have_attribute("data-status", "pending")
     await say(bob, "missed by Ada")
     await new_page.screenshot(ada, "offline")
-    assert await ada.evaluate(HERE) == "hidden"
+    await ada.wait_for_function(HERE, arg="hidden")
     await expect(lines(ada)).to_have_text(["before", "kept one", "kept two"])
     # A form would wait, and do when it has been closed what nobody wants any more.
     await ada.get_by_test_id("create-room").click()
