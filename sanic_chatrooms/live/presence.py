@@ -4,7 +4,8 @@ A user counts once, however many connections there are. A user leaves only after
 not flap. A room gets at most one `presence` event a second, and a very large one fewer.
 
 One task updates the backend, in rounds. A round takes all changes since the last one began. So a thousand users who come
-back share two rounds, and changes keep their order. `refresh` repeats what the backend did not take.
+back share two rounds, and changes keep their order. `refresh` repeats what the backend did not take. Rooms hear of a change when
+the backend has said how many are there.
 """
 
 import asyncio
@@ -40,7 +41,7 @@ second would take the whole worker."""
 STEP = 500
 """Entries that are kept alive in one round. Users who come meanwhile need not wait for all of them."""
 LOOK_EVERY = 2.0
-"""Seconds between two checks for users of workers that died."""
+"""Seconds between two checks for users of workers that died, and for what the backend could not say before."""
 
 _Key = tuple[str, str]
 """A room and a user's id."""
@@ -99,6 +100,10 @@ class Occupancy:
         """Entries that it has to keep alive."""
         self._look = False
         """The backend has to be asked for users of workers that died."""
+        self._uncounted: dict[str, Diff] = {}
+        """Changes of rooms that wait until the backend says how many are there …"""
+        self._nowhere: set[str] = set()
+        """… and users who may be on no worker, until it says so."""
         self._waiting: list[asyncio.Future[_Counts]] = []
         self._telling: asyncio.Task[None] | None = None
         self._changes: dict[str, Diff | int] = {}
@@ -190,6 +195,8 @@ class Occupancy:
             await end(self._telling)
         self._going = set(self._here)
         await self._attempt(self._drop())
+        if self._uncounted:  # later nobody asks
+            await self._attempt(self._announce(()))
 
     # ---- updates of the backend ----
 
@@ -305,14 +312,13 @@ class Occupancy:
     async def _take_leave(self, entries: list[Entry]) -> _Counts:
         """These users are in these rooms on no other worker."""
         counts = await self._announce((), left=entries)
-        for room in {entry.room for entry in entries}.difference(_NO_ROOMS):
-            if not counts.get(room):
-                self._emptied(room)
-        nowhere = {e.user.id for e in entries if e.room in _NO_ROOMS}
-        nowhere -= {id for id in nowhere if any((room, id) in self._here for room in _NO_ROOMS)}
+        self._nowhere.update(e.user.id for e in entries if e.room in _NO_ROOMS)
+        nowhere = {id for id in self._nowhere if not any((room, id) in self._here for room in _NO_ROOMS)}
         if nowhere:
-            for id in nowhere - await self._presence.online(nowhere):
-                self._emptied(user_room(id))
+            nowhere -= await self._presence.online(nowhere)
+        self._nowhere.clear()
+        for id in nowhere:
+            self._emptied(user_room(id))
         return counts
 
     async def _announce(self, rooms: Iterable[str], **changes: Iterable[Entry]) -> _Counts:
@@ -322,9 +328,12 @@ class Occupancy:
                 if entry.room not in _NO_ROOMS:
                     diff = diffs.get(entry.room) or diffs.setdefault(entry.room, Diff())
                     getattr(diff, change).append(entry.user)
-        counts = await self._counts({*diffs, *rooms})
         for room, diff in diffs.items():
-            self._pass_on(room, diff, counts.get(room, 0))
+            earlier = self._uncounted.get(room)
+            self._uncounted[room] = diff if earlier is None else merged(earlier, diff)
+        counts = await self._counts({*self._uncounted, *rooms})
+        for room in counts.keys() & self._uncounted.keys():
+            self._pass_on(room, self._uncounted.pop(room), counts[room])
         return counts
 
     async def _counts(self, rooms: Collection[str]) -> _Counts:
@@ -340,6 +349,8 @@ class Occupancy:
                 self._merge(room, part)
             if not self._alone:
                 self._publish(Envelope(room, "", 0, "presence", encode(part)))
+        if diff.left and not online:
+            self._emptied(room)
 
     def receive(self, envelope: Envelope) -> None:
         """Merge a change of another worker until the room is told."""

@@ -32,6 +32,8 @@ class Flaky(MemoryPresence):
 
     waits = True
     away = False
+    uncountable = False
+    """It takes changes, and answers no question."""
     meanwhile: Callable[[], Awaitable[None]] | None = None
 
     async def touch(self, entries: Sequence[Entry]) -> list[bool]:
@@ -47,11 +49,15 @@ class Flaky(MemoryPresence):
         return answer
 
     async def count(self, rooms: Collection[str]) -> dict[str, int]:
-        self._be_there()
+        self._be_there(asked=True)
         return await super().count(rooms)
 
-    def _be_there(self) -> None:
-        if self.away:
+    async def online(self, users: Collection[str], *, room: str | None = None) -> set[str]:
+        self._be_there(asked=True)
+        return await super().online(users, room=room)
+
+    def _be_there(self, *, asked: bool = False) -> None:
+        if self.away or (asked and self.uncountable):
             raise Unavailable
 
     async def _interrupted(self) -> None:
@@ -681,6 +687,79 @@ async def test_who_came_and_went_meanwhile_was_never_here(worker: Worker) -> Non
 
     assert worker.told() == []
     assert worker.occupancy._here == {}
+
+
+async def test_a_change_is_told_when_it_can_be_counted(worker: Worker) -> None:
+    """A room with somebody in it never hears that nobody is there."""
+    await worker.occupancy.entered("a", ADA)
+    worker.presence.uncountable = True
+    await worker.occupancy.entered("a", BOB)
+    await worker.pass_time(5)
+    worker.occupancy.exited("a", "u1", at_once=True)
+    await worker.occupancy.renamed(["a"], Sender("u2", "Robert"))
+    await worker.pass_time(5)
+    assert worker.told() == [(["Ada"], [], 1)]
+    assert await worker.present() == ["Robert"]
+
+    worker.presence.uncountable = False
+    await worker.pass_time(LOOK_EVERY)
+
+    assert worker.told()[1:] == [(["Robert"], ["Ada"], 1)]
+    assert worker.emptied == []
+
+
+async def test_a_room_and_a_user_are_said_to_be_gone_when_that_is_known(worker: Worker) -> None:
+    for room in ("a", ANYWHERE):
+        await worker.occupancy.entered(room, ADA)
+    worker.presence.uncountable = True
+    for room in ("a", ANYWHERE):
+        worker.occupancy.exited(room, "u1", at_once=True)
+    await worker.pass_time(5)
+    assert worker.emptied == []
+
+    worker.presence.uncountable = False
+    await worker.pass_time(LOOK_EVERY)
+
+    assert worker.emptied == ["a", user_room("u1")]
+    assert worker.told()[1:] == [([], ["Ada"], 0)]
+
+
+@waits
+async def test_a_backend_that_cannot_count_is_not_asked_without_end(worker: Worker) -> None:
+    worker.presence.uncountable = True
+    asked: list[Collection[str]] = []
+    count = worker.presence.count
+
+    async def noted(rooms: Collection[str]) -> dict[str, int]:
+        asked.append(rooms)
+        return await count(rooms)
+
+    worker.presence.count = noted  # type: ignore[method-assign]
+    await worker.occupancy.entered("a", ADA)
+    if (telling := worker.occupancy._telling) is not None:
+        await telling
+
+    assert len(asked) == 1
+
+
+async def test_a_worker_that_stops_tells_what_it_could_not_count(worker: Worker) -> None:
+    other = Worker(worker.clock, worker.presence._board)
+    await other.start("two")
+    worker.others = [other]
+    await other.occupancy.entered("a", BOB)
+    await worker.occupancy.entered("a", ADA)
+    count, answers = worker.presence.count, iter([False])
+
+    async def fails_once(rooms: Collection[str]) -> dict[str, int]:
+        if not next(answers, True):
+            raise Unavailable
+        return await count(rooms)
+
+    worker.presence.count = fails_once  # type: ignore[method-assign]
+    await worker.occupancy.stop()
+    await other.pass_time(1)
+
+    assert other.told()[-1] == ([], ["Ada"], 1)
 
 
 @waits
