@@ -7,6 +7,7 @@ pytest_plugins = (
     "tests.support.guard",
     "tests.support.loops",
     "tests.support.fixtures",
+    "tests.support.idle_time",
     "tests.support.postgres",
     "tests.support.remembered",
     "tests.support.rest",

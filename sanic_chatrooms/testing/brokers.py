@@ -53,7 +53,7 @@ def envelope(room: str = "r", seq: int = 1, *, data: bytes = b"{}") -> Envelope:
 class BrokerSuite:
     """Tests of the contract of a broker. Derive a test class from it and implement `make`."""
 
-    patience = 10.0
+    patience = 30.0
     """Seconds to wait for events that must arrive."""
 
     async def make(self) -> tuple[Broker, Broker]:

@@ -42,7 +42,7 @@ __all__ = [
     "running_core",
 ]
 
-WITHIN = 20.0
+WITHIN = 40.0
 """Seconds to wait for a frame, unless a call says otherwise."""
 
 

@@ -29,7 +29,7 @@ class Recorder:
         """The envelopes of one room."""
         return [envelope for envelope in self.envelopes if envelope.room == room]
 
-    async def until(self, count: int, *, room: str | None = None, within: float = 20.0) -> list[Envelope]:
+    async def until(self, count: int, *, room: str | None = None, within: float = 40.0) -> list[Envelope]:
         """Wait until `count` envelopes (of this room) have arrived, and return all. Raises `TimeoutError`."""
         async with asyncio.timeout(within):
             while len(found := self.envelopes if room is None else self.of(room)) < count:

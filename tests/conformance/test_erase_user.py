@@ -192,7 +192,7 @@ async def test_no_file_of_sqlite_holds_anything_of_a_user_who_was_erased(
     async with story.running() as chat:
         await story.play(caplog, chat, before)
         store = cast("SQLStore", chat.backends.store)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while needles(files(tmp_path)):  # as long as somebody reads, the log cannot be emptied
                 await store._upkeep.look()
 
@@ -226,7 +226,7 @@ async def test_what_was_trimmed_or_went_with_its_room_a_moment_ago_is_in_no_file
 
         await rooms.erase_user(ADA)
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while needles(files(tmp_path)):  # as long as somebody reads, the log cannot be emptied
                 await cast("SQLStore", chat.backends.store)._upkeep.look()
         assert await chat.store.heads(["general", "other"]) == before, "nobody has to join anew"

@@ -192,6 +192,7 @@ async def test_of_two_processes_that_number_at_once_each_draft_is_in_one_result(
 
     found = await asyncio.gather(*(one.number(7) for one in (store, other) * 10))
 
+    found.append(await store.number(100))  # while one is at it, the other finds nothing
     await other.stop()
     told = [item.payload for piece in found for item, _ in piece]
     assert len(told) == len(set(told)) == 50

@@ -51,7 +51,7 @@ async def with_rooms(url: str, *rooms: str, bounds: Bounds = SOON) -> AsyncItera
 
 async def append_until_known(store: SQLStore, batch: list[Draft]) -> list[Appended | ChatError]:
     """As the journal does it: the same batch again, for as long as nobody knows what became of it."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while True:
             try:
                 return await store.append(batch)

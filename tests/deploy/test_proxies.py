@@ -212,7 +212,7 @@ async def in_general(connect: Connect, proxy: ServerProcess, **since: object) ->
 
 async def on(app: ServerProcess, connect: Connect, proxy: ServerProcess) -> Client:
     """Somebody whom nginx led to this worker; others may have come to the other one before."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while True:
             before = connections(app)
             client = await in_general(connect, proxy)

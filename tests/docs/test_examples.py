@@ -694,13 +694,13 @@ async def test_follow_orders(
         await chat.publish("orders", "ORDER_CREATED", {"orderId": 7})
         await chat.publish("support", "message", {"text": "/orders"}, sender=User("u1", "Ada"))
         await until(lambda: example.SAVED.read_text() == f"{orders.epoch}:1")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while len(said := (await chat.history("support")).messages) < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
         assert said[-1]["payload"] == {"text": "Three today."}
         assert said[-1]["sender"] == {"id": "order-bot", "name": "Order bot"}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         await asyncio.gather(*tasks)
     told = capsys.readouterr().out
     assert "ask the shop's own database" in told
@@ -733,7 +733,7 @@ async def test_python_client(run: Run, load: Load, capsys: pytest.CaptureFixture
 
 
 async def until(what: Callable[[], Any]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while not what():  # noqa: ASYNC110 - nobody tells a test
             await asyncio.sleep(0.01)
 

@@ -92,7 +92,7 @@ async def test_a_server_that_stands_still_is_noticed_told_in_the_log_and_used_ag
 
 
 async def test_a_broker_is_not_healthy_before_all_is_heard_again(
-    nats: NATSServer, impatient: None, monkeypatch: pytest.MonkeyPatch
+    nats: NATSServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     confirm, asked, may = broker_module._confirm, asyncio.Event(), asyncio.Event()
 
@@ -225,7 +225,7 @@ async def test_a_start_that_cannot_be_says_why() -> None:
                 await right.start("test", lambda _: None, lambda: None)
 
     with pytest.raises(Unavailable):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             await NATSBroker(nats.url).start("test", lambda _: None, lambda: None)
 
 

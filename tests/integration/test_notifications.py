@@ -50,7 +50,7 @@ class Site:
         await self.until_gone(user)
 
     async def until_gone(self, user: str) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while await self.chat.online(user, grace=False):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
@@ -62,7 +62,7 @@ class Site:
         return browser
 
     async def until_forgotten(self, user: str) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while self.notifications.subscriptions.of(user):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 

@@ -141,7 +141,7 @@ async def test_a_block_reaches_the_other_worker(workers: list[Chat]) -> None:
     await ada.ack("user.block", payload={"user": BOB.id})
 
     said: dict[str, Any] = {"type": "ack"}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while said["type"] != "error":
             said = await bob.request("message", room=room, payload={"text": "hi"})
     assert (await bob.error("message", room=room, payload={"text": "hi"}))["code"] == "muted"

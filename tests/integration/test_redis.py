@@ -299,12 +299,14 @@ def test_the_same_objects_serve_one_loop_after_the_other(valkey: ValkeyServer) -
 async def test_a_worker_that_died_is_forgotten_by_the_servers_own_clock(valkey: ValkeyServer) -> None:
     ada = Sender("u1", "Ada")
     dead, alive = RedisPresence(valkey.url), RedisPresence(valkey.url)
-    await dead.start("test", "dead", 0.5)
+    await dead.start("test", "dead", 60.0)
     await alive.start("test", "alive", 0.5)
     await dead.touch([Entry("r", ada), Entry("", ada)])
-    await dead._link.stop()  # as a killed process: nothing is taken back
-
     assert await alive.online(["u1"]) == {"u1"}
+
+    dead._ttl = 0.5
+    await dead.touch([Entry("r", ada), Entry("", ada)])
+    await dead._link.stop()  # as a killed process: nothing is taken back
     async with asyncio.timeout(WITHIN):
         while await alive.count(["r"]) != {"r": 0} or await alive.online(["u1"]):  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.02)

@@ -427,7 +427,7 @@ async def test_a_reader_who_does_not_read_is_cut_off(app: App, live: Live, strea
 
     for _ in range(300):  # more than all buffers on the way hold
         await chat.publish("general", "message", {"text": "x" * 60_000})
-    await asyncio.wait_for(gone.wait(), 20)
+    await asyncio.wait_for(gone.wait(), 40)
 
     assert not chat.running().sessions.of("bob")
 

@@ -231,7 +231,7 @@ async def test_limits_hold_for_bodies_that_come_late(app: App, live: Live) -> No
     for _ in range(9):
         reader, writer = await asyncio.open_connection(server.host, server.port)
         writer.write(head.encode())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while limits.accounts.known(f"{USER}ada") is None:  # noqa: ASYNC110 - nothing tells of it
                 await asyncio.sleep(0)
         limits.sweep()
@@ -239,7 +239,7 @@ async def test_limits_hold_for_bodies_that_come_late(app: App, live: Live) -> No
     answers = []
     for reader, writer in asked:
         writer.write(body)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             answers.append(int((await reader.read()).split()[1]))
         writer.close()
 

@@ -219,7 +219,7 @@ async def test_a_file_goes_with_its_message(site: Site) -> None:
     assert (await ada.request("GET", attachment["url"])).status == 200
 
     await ada.client.ack("message.delete", room="general", payload={"msgId": said["msgId"]})
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         await site.forgotten.wait()
 
     assert (await ada.request("GET", attachment["url"])).status == 404

@@ -153,20 +153,26 @@ def start_command(
     return _ready_or_killed(server, lambda: server.wait_until_answering(path, within=within))
 
 
+_given = set[int]()
+
+
 def free_port() -> int:
     """A port that nobody listens on, below those that systems give to outgoing connections. Each process that tests has ports of its
-    own: what is told to listen on one does so only after a while."""
+    own, and none is given twice: what is told to listen on one does so only after a while."""
     each = (32_000 - 20_000) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     first = 20_000 + each * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     while True:
         port = random.randrange(first, first + each)
+        if port in _given and len(_given) < each / 2:
+            continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
+        _given.add(port)
+        return port
 
 
 def _all_ready(output: str, workers: int) -> bool:

@@ -82,7 +82,7 @@ class PushService:
         return empty(self.answers.pop(0) if self.answers else 201, headers={"Location": "/elsewhere"})
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(20), self._came:
+        async with asyncio.timeout(40), self._came:
             await self._came.wait_for(lambda: len(self.requests) >= count)
 
     def told(self, browser: Browser) -> list[Any]:

@@ -18,7 +18,7 @@ async def on_both(
     """A connection of each user, not all of them on the same worker; and the workers' process ids."""
     clients: dict[str, Client] = {}
     pids: list[int] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while len(clients) < len(users):
             user = users[len(clients)]
             client = await connect(server=server, token=token(user.rstrip("'"), name=user.title()))

@@ -271,7 +271,7 @@ async def test_the_upkeep_of_a_sql_store_survives(
             looked.set()
 
         monkeypatch.setattr(store._upkeep, "look", stumble)
-        async with asyncio.timeout(20.0):
+        async with asyncio.timeout(40):
             await looked.wait()
 
         assert len(logged(caplog, problem)) == 2

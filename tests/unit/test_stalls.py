@@ -17,6 +17,8 @@ from sanic_chatrooms.sessions.queue import QUEUE_LIMIT
 from sanic_chatrooms.testing import FaultyBroker, FaultyStore, MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
 
+pytestmark = pytest.mark.usefixtures("idle_time")
+
 ADA, BOB = User("u1", "Ada"), User("u2", "Bob")
 LIMIT = 0.3
 

@@ -322,7 +322,7 @@ async def test_what_is_too_large_for_any_server_is_not_kept(
 
 
 async def test_a_server_that_is_away_keeps_nobody_who_gives_up(chat: FakeChat) -> None:
-    async with connected(chat, timeout=0.1) as (client, peer):
+    async with connected(chat) as (client, peer):
 
         async def write() -> None:
             async with client.stream("a") as out:
@@ -331,6 +331,7 @@ async def test_a_server_that_is_away_keeps_nobody_who_gives_up(chat: FakeChat) -
 
         writing = asyncio.ensure_future(write())
         await opens(peer)
+        client._engine.timeout = 0.1
         await peer.expect("message.append")  # not answered
         with pytest.raises(LookupError):
             await writing

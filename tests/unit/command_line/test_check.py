@@ -96,7 +96,7 @@ async def test_in_a_room_that_is_named_a_message_is_sent_and_deleted_and_the_mem
     details = {step.step: step.detail for step in report.steps}
     assert "as Ada (u1)" in details["auth"]
     assert "came back" in details["echo"]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while (await chat.members("probe")).total:  # the last commands of the visit  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     [message] = (await chat.history("probe")).messages

@@ -92,13 +92,24 @@ async def test_a_server_that_does_not_answer_in_time_is_given_up_for_all(scene: 
         await scene.pipe.ask([("PING",)], LONG)
 
 
-async def test_an_answer_in_time_leaves_the_others_their_own_time(scene: Scene) -> None:
+async def test_an_answer_in_time_leaves_the_others_their_own_time(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One timer serves all: when it looks, it must not take the time of one for that of another."""
-    hasty, patient = scene.ask("a", within=0.05), scene.ask("b")
+    loop, ahead = asyncio.get_running_loop(), 0.0
+    real = loop.time
+    monkeypatch.setattr(loop, "time", lambda: real() + ahead)
+    hasty, patient = scene.ask("a", within=100.0), scene.ask("b", within=1_000.0)
     scene.writer.write(b"+a\r\n")
     assert await hasty == [b"a"]
 
-    last = scene.ask("c", within=0.1)  # is due after the timer of the first has looked
+    last = scene.ask("c", within=200.0)  # is due after the timer of the first has looked
+    ahead = 101.0
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not last.done()
+    assert not patient.done()
+    ahead = 201.0
     with pytest.raises(Unavailable):
         await last
     with pytest.raises(Unavailable):

@@ -300,7 +300,7 @@ async def test_a_position_of_something_else_is_refused(in_memory: ChatRooms) -> 
 # ---- faults ----
 
 
-async def test_a_loop_waits_while_the_store_does_not_answer() -> None:
+async def test_a_loop_waits_while_the_store_does_not_answer(idle_time: None) -> None:
     store = FaultyStore(MemoryStore())
     rooms = ChatRooms("test")
     async with running_core(

@@ -31,7 +31,7 @@ class Heard:
         self._came.put_nowait(event)
 
     async def next(self) -> Happening:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             return await self._came.get()
 
 
@@ -51,7 +51,7 @@ async def chat(backends: Backends) -> AsyncIterator[ChatRooms]:
 
 async def entered(chat: ChatRooms, *rooms: str) -> None:
     """Return when the loops of listeners have begun: what is stored now is heard."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         hub = chat.running().hub
         while any((held := hub.room(room)) is None or not list(held.sessions()) for room in rooms):  # noqa: ASYNC110
             await asyncio.sleep(0)
@@ -103,7 +103,7 @@ async def test_it_waits_for_a_room_that_is_not_there(
     heard = Heard()
     with caplog.at_level(logging.WARNING):
         chat.on("message", rooms=["later"])(heard)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while "waits for room later" not in caplog.text:  # noqa: ASYNC110
                 await asyncio.sleep(0)
 

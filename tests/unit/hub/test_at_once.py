@@ -27,6 +27,8 @@ from sanic_chatrooms.testing import RecordingMeter
 from sanic_chatrooms.wire.encode import encode
 from tests.support.hubs import FakeSession, Frame, opening
 
+pytestmark = pytest.mark.usefixtures("idle_time")
+
 ROOMS = ("r", "s", "t")
 FACT = (Fact("mood", "u1", b'"good"'),)
 
@@ -106,7 +108,7 @@ class Stage:
         self.journal.submit(draft, done, session)
 
     async def until_answered(self, count: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while len(self.results) < count:
                 self.done.clear()
                 await self.done.wait()

@@ -23,6 +23,8 @@ from sanic_chatrooms.testing import Recorder, RecordingMeter
 from tests.support.hubs import NotingBroker
 from tests.support.journals import Submitter, draft, until
 
+pytestmark = pytest.mark.usefixtures("idle_time")
+
 WITHIN = 40.0
 Heard = Callable[[int, list[Appended | ChatError] | None], None]
 

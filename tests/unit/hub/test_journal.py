@@ -28,6 +28,7 @@ from tests.support.hubs import NotingBroker
 from tests.support.journals import Submitter, draft
 
 WITHIN = 40.0
+pytestmark = pytest.mark.usefixtures("idle_time")
 
 
 class Batches(FaultyStore):
@@ -69,12 +70,6 @@ class Desk(Submitter):
         for room in ("r", "s"):
             await self.store.inner.create_room(Room(room, "", 0))
         self.journal.start()
-
-
-@pytest.fixture(autouse=True)
-def tries_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The time limits here are short; a busy machine spends them on a wait of its own."""
-    monkeypatch.setattr("sanic_chatrooms.hub.journal.RETRY_WAIT", 0.0)
 
 
 @pytest.fixture

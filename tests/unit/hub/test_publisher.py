@@ -14,6 +14,8 @@ from sanic_chatrooms.observe.instruments import DROPPED, ENVELOPES_WAITING
 from sanic_chatrooms.testing import RecordingMeter
 from tests.support.hubs import NotingBroker
 
+pytestmark = pytest.mark.usefixtures("idle_time")
+
 WITHIN = 40.0
 
 

@@ -258,7 +258,7 @@ async def test_an_outage_casts_doubt_and_is_got_over() -> None:
         store.failures = [RuntimeError("defect"), Unavailable()]
         store.commit([draft()])
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             await told.heard.wait()
 
     assert told.types == ["ORDER"]

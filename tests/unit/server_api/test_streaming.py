@@ -157,7 +157,7 @@ async def test_a_task_that_is_cancelled_while_it_opens_a_message_leaves_none_ope
         await ada.ack("join", room="support")
         store.latency = wait
         task = asyncio.ensure_future(answer())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             await at_work.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -24,13 +24,9 @@ from sanic_chatrooms.wire.codes import CloseCode
 from sanic_chatrooms.wire.decode import Command
 from tests.support.sessions import Bench
 
+pytestmark = pytest.mark.usefixtures("idle_time")
+
 ADA = User("u1", "Ada")
-
-
-@pytest.fixture(autouse=True)
-def tries_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The time limits here are short; a busy machine spends them on a wait of its own."""
-    monkeypatch.setattr("sanic_chatrooms.hub.journal.RETRY_WAIT", 0.0)
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ async def say(client: MemoryClient, *urls: str) -> str:
 
 async def until(chat: Chat, told: Told, count: int) -> None:
     """Until the app has heard so much, by the rounds of the chat."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while len(told) < count:
             await chat.core.unattached.go_on()
             await asyncio.sleep(0)

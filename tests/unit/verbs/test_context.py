@@ -28,7 +28,7 @@ def rooms() -> ChatRooms:
 
 @pytest.fixture
 async def chat(rooms: ChatRooms) -> AsyncIterator[Chat]:
-    async with running_core(rooms, store_timeout=0.5) as chat:
+    async with running_core(rooms) as chat:
         yield chat
 
 
@@ -135,16 +135,16 @@ async def test_the_app_is_not_judged(rooms: ChatRooms, chat: Chat, between: Betw
 
 
 async def test_a_command_that_is_never_stored_in_time_is_unavailable(
-    chat: Chat, monkeypatch: pytest.MonkeyPatch
+    rooms: ChatRooms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ada = await joined(chat, ADA, "general")
-
     async def always_stale(drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         return [Stale() for _ in drafts]
 
-    monkeypatch.setattr(chat.backends.store, "append", always_stale)
-    monkeypatch.setattr(chat.store, "appends_soon", False)
+    async with running_core(rooms, store_timeout=0.5) as chat:
+        ada = await joined(chat, ADA, "general")
+        monkeypatch.setattr(chat.backends.store, "append", always_stale)
+        monkeypatch.setattr(chat.store, "appends_soon", False)
 
-    refused = await ada.error("message", room="general", payload={"text": "hi"})
+        refused = await ada.error("message", room="general", payload={"text": "hi"})
 
     assert (refused["code"], refused["temporary"]) == ("unavailable", True)

@@ -353,7 +353,7 @@ async def test_who_sent_too_many_bytes_is_not_read_for_a_while() -> None:
         while (await ada.request("typing", room="general", payload={"more": "x" * 15_000}))["type"] == "ack":
             pass
         rests = not ada.connection.reading
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while not ada.connection.reading:  # noqa: ASYNC110 - nobody tells a test
                 await asyncio.sleep(0.01)
 

@@ -329,8 +329,8 @@ async def test_an_invitation_is_not_lowered_by_those_who_may_not_grant_its_role(
     assert (await max.ack("member.accept", room="team"))["role"] == "admin"
 
 
-async def test_a_change_of_rights_waits_for_others_no_longer_than_for_the_store() -> None:
-    async with running_core(ChatRooms("test", guests=True, store_timeout=0.05)) as chat:
+async def test_a_change_of_rights_waits_for_others_no_longer_than_for_the_store(idle_time: None) -> None:
+    async with running_core(ChatRooms("test", guests=True)) as chat:
         await create(chat.core, None, "general", visibility="public")
         await members.put(chat.store, "general", Member(BOB.id, BOB.name, "moderator"))
         bob = await joined(chat, BOB, "general")

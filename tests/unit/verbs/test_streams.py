@@ -94,7 +94,7 @@ class Scene:
         return text
 
     async def has_heard(self, id: str, text: str, client: MemoryClient | None = None) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while self.heard(id, client) != text:
                 await (client or self.bob).connection.changed()
 
@@ -133,7 +133,7 @@ async def test_the_first_piece_is_heard_at_once_and_all_of_them_make_the_text(sc
     first = await scene.bob.expect("message.delta")
     for at, piece in enumerate("bcdefg", 2):
         await scene.append(id, at, piece)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while sum(len(frame["payload"]["text"]) for frame in _deltas(scene.bob)) < 7:
             await scene.bob.connection.changed()
 
