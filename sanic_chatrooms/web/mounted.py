@@ -29,7 +29,7 @@ from .sanic_contract import Capabilities, FastParts, log_start, probe
 from .socket.fast import FastConnection
 from .socket.lone import LoneConnection
 from .socket.plain import PlainConnection
-from .socket.turns import Turns
+from .socket.turns import READ_AT_ONCE, Turns
 from .workers.garbage import COLLECTOR
 from .workers.stop_accepting import stop_accepting
 
@@ -91,7 +91,9 @@ class Mounted:
         self.arriving: set[Request] = set()
         """Requests that are being admitted, or were admitted and are no connection yet."""
         self.turns = Turns()
-        """Those behind them, at the door."""
+        """Those behind them, at the door, …"""
+        self.reading = Turns(READ_AT_ONCE)
+        """… and those behind these, of whom is not known yet what they ask."""
 
     def settings(self) -> Settings:
         """What the app's code, `app.config` and the environment say. Raises `ConfigError`."""
@@ -217,7 +219,13 @@ class Mounted:
         """Wait until no connection is left. A connection that was accepted before and speaks late is served, then sent away."""
         loop = asyncio.get_running_loop()
         linger_until = loop.time() + (0.0 if chat.refusing else LINGER)
-        while self.by_ip or self.arriving or self.turns.waiting or loop.time() < linger_until:
+        while (
+            self.by_ip
+            or self.arriving
+            or self.turns.waiting
+            or self.reading.waiting
+            or loop.time() < linger_until
+        ):
             chat.send_away()
             await asyncio.sleep(AGAIN)
 

@@ -5,6 +5,8 @@ and is a `DirectConnection` from then on. So it never has Sanic's tasks, locks a
 
 Every other connection is handed to Sanic's protocol with the bytes that came: other paths, whatever is unusual in a request, who says
 nothing. A refused request is handed over with the verdict. So errors, time limits and keep-alive are Sanic's.
+
+Requests wait twice when a crowd comes: until their head is read, and until they begin.
 """
 
 import asyncio
@@ -21,6 +23,7 @@ from ..sanic_contract import DoorParts, FastParts
 from ..upgrade import is_gone, send_at_once
 from ..workers.runner import in_runner
 from .direct import DirectConnection
+from .turns import Turns
 
 __all__ = ["Door", "Doorway", "open_door", "verdict_on"]
 
@@ -49,10 +52,23 @@ class _Way(Protocol):
 class Door(asyncio.Protocol):
     """One connection before its handshake."""
 
-    __slots__ = ("_coming", "_data", "_doorway", "_early", "_task", "_timer", "_transport")
+    __slots__ = (
+        "_asked",
+        "_coming",
+        "_data",
+        "_doorway",
+        "_early",
+        "_reading",
+        "_task",
+        "_timer",
+        "_transport",
+    )
 
-    def __init__(self, doorway: "Doorway") -> None:
+    def __init__(self, doorway: "Doorway", reading: Turns) -> None:
         self._doorway = doorway
+        self._reading = reading
+        self._asked = False
+        """Something has come that may be for us."""
         self._data = b""
         """What came so far …"""
         self._early = 0
@@ -72,16 +88,26 @@ class Door(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """The first bytes. More can hardly come, since reading is paused then."""
         self._data += data
-        if self._coming is not None:
+        if self._asked:
             return
-        found = self._doorway.request_in(data, self._transport)
+        if not _may_be_ours(data):
+            self.hand_over(None)
+            return
+        self._asked = True
+        self._timer.cancel()
+        self._transport.pause_reading()
+        if not self._reading.take(self._read):
+            self._read()
+
+    def _read(self) -> None:
+        if self._transport.is_closing():
+            return
+        found = self._doorway.request_in(self._data, self._transport)
         if found is None:
             self.hand_over(None)
             return
         request, way, self._early = found
         self._coming = request, way
-        self._timer.cancel()
-        self._transport.pause_reading()
         way.arrive(request, self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -142,7 +168,7 @@ class Door(asyncio.Protocol):
             setattr(io.conn_info.ctx, _VERDICT, verdict)
         if self._data:
             io.data_received(self._data)
-        if self._coming is not None:
+        if self._asked:
             transport.resume_reading()
 
     def _leave(self) -> None:
@@ -165,12 +191,12 @@ class Doorway:
         """The protocol of a new connection: Sanic's own where nobody may come in here."""
         for one in mounted_in(self._app).values():
             if one.has_door:
-                return Door(self)
+                return Door(self, one.reading)
         return self.make()
 
     def request_in(self, data: bytes, transport: Any) -> tuple[Request, _Way, int] | None:
         """The request for one of our WebSockets with which these bytes begin, the way that it goes, and where it ends. None: Sanic is to read them."""
-        match = _HEAD.match(data, 0, self._largest) if b"pgrade:" in data else None
+        match = _HEAD.match(data, 0, self._largest)
         headers = None if match is None else _headers(match[2])
         if match is None or headers is None:
             return None
@@ -188,6 +214,10 @@ class Doorway:
         request.route, request._match_info = route, {**params}
         request.conn_info = self._parts.conn_info(transport, unix=self.make.keywords["unix"])
         return request, way, match.end()
+
+
+def _may_be_ours(data: bytes) -> bool:
+    return b"pgrade:" in data
 
 
 def _headers(lines: bytes) -> list[tuple[str, str]] | None:

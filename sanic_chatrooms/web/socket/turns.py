@@ -1,17 +1,19 @@
-"""Who waits at the door: few begin in each turn of the event loop.
+"""Who waits at the door: few are read and few begin in each turn of the event loop.
 
 When a crowd comes back, hundreds of requests arrive in one turn. If all of them began at once, messages of those who are here already would
-wait for all of their handshakes.
+wait for all of their handshakes. Reading the heads of 2,000 takes 0.1 seconds.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
 
-__all__ = ["Turns"]
+__all__ = ["READ_AT_ONCE", "Turns"]
 
 AT_ONCE = 2
 """Requests that begin in a turn. What a connection does until it is in its room takes one or two milliseconds, most of it in later turns."""
+READ_AT_ONCE = 20
+"""Requests whose head is read in a turn: together about as long as the start of one connection."""
 MOST = 10_000
 """Requests that wait at a time. Clients give up after 20 seconds, and more than so many are not served until then."""
 

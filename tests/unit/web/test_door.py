@@ -1,0 +1,102 @@
+"""A door reads few requests in each turn of the event loop, and lets what is not for the chat pass at once."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+from sanic_chatrooms.web.socket.door import Door
+from sanic_chatrooms.web.socket.turns import READ_AT_ONCE, Turns
+
+UPGRADE = b"GET /chat/ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n"
+PAGE = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+class Street:
+    """Doors of one server, and what becomes of what is said at them."""
+
+    def __init__(self) -> None:
+        self.reading = Turns(READ_AT_ONCE)
+        self.read: list[bytes] = []
+        self.doorway = Mock(connections=set())
+        self.doorway.request_in.side_effect = self._read
+        self.sanic = self.doorway.make.return_value
+        self.way = Mock()
+        self.ours = True
+
+    def _read(self, data: bytes, transport: Any) -> Any:
+        self.read.append(data)
+        return (Mock(), self.way, len(data)) if self.ours else None
+
+    def knock(self, data: bytes) -> Mock:
+        door, transport = Door(self.doorway, self.reading), Mock()
+        transport.is_closing.return_value = False
+        door.connection_made(transport)
+        door.data_received(data)
+        return transport
+
+
+@pytest.fixture
+async def street() -> AsyncIterator[Street]:
+    street = Street()
+    yield street
+    for door in set(street.doorway.connections):
+        door.connection_lost(None)
+
+
+async def test_few_are_read_in_a_turn(street: Street) -> None:
+    for _ in range(3 * READ_AT_ONCE):
+        street.knock(UPGRADE)
+
+    read = [len(street.read)]
+    while len(street.read) < 3 * READ_AT_ONCE:
+        await asyncio.sleep(0)
+        read.append(len(street.read))
+
+    assert read[0] == 1  # nobody was before the first
+    assert all(now - before <= READ_AT_ONCE for before, now in itertools.pairwise(read))
+    assert street.way.arrive.call_count == 3 * READ_AT_ONCE
+
+
+async def test_what_is_no_upgrade_waits_for_nobody(street: Street) -> None:
+    for _ in range(2):
+        street.knock(UPGRADE)
+
+    street.knock(PAGE)
+
+    street.sanic.data_received.assert_called_once_with(PAGE)
+
+
+async def test_what_was_read_and_is_not_for_us_is_handed_over_and_goes_on(street: Street) -> None:
+    street.ours = False
+    street.knock(UPGRADE)
+    transport = street.knock(UPGRADE)
+    transport.resume_reading.assert_not_called()
+
+    await asyncio.sleep(0)
+
+    assert street.sanic.data_received.call_count == 2
+    transport.resume_reading.assert_called_once_with()
+
+
+async def test_who_has_gone_is_not_read(street: Street) -> None:
+    street.knock(UPGRADE)
+    street.knock(UPGRADE).is_closing.return_value = True
+
+    await asyncio.sleep(0)
+
+    assert len(street.read) == 1
+
+
+async def test_where_too_many_wait_the_next_is_read_at_once(street: Street) -> None:
+    """And gets its refusal, if as many wait to begin."""
+    street.reading = Turns(READ_AT_ONCE, most=0)
+
+    street.knock(UPGRADE)
+
+    assert len(street.read) == 1
