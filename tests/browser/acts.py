@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from playwright.async_api import Locator, Page, expect
 
-__all__ = ["CUTTABLE", "composer", "cut", "enter", "entered", "go_to", "lines", "messages", "say", "write"]
+__all__ = [
+    "CUTTABLE",
+    "REST",
+    "at_rest",
+    "banner_leaves",
+    "coming_back",
+    "composer",
+    "cut",
+    "enter",
+    "entered",
+    "go_to",
+    "lines",
+    "messages",
+    "say",
+    "write",
+]
 
 # For `add_init_script`, so that `cut` finds the sockets.
 CUTTABLE = """
@@ -13,6 +31,27 @@ CUTTABLE = """
         constructor(...how) { super(...how); sockets.push(this); }
     };
 """
+
+# "You are back." stays until the test has seen it, which may be slow: what ends it (GOODBYE in banner.js) is kept.
+KEEP_GOODBYES = """() => {
+    const later = window.setTimeout;
+    window.goodbyes = [];
+    window.setTimeout = (act, wait, ...more) => (wait === 2500 ? goodbyes.push(act) && 0 : later(act, wait, ...more));
+}"""
+# Without the patience of whoever waits for the next attempt; while one is under way, pressing does nothing.
+TRY_NOW = """() => {
+    document.querySelectorAll("[data-testid=try-now]").forEach((one) => one.click());
+    return goodbyes.length > 0;
+}"""
+REST = """async () => {
+    const log = document.querySelector("[data-testid=log]");
+    for (let before = "", frames = 0; frames < 4; ) {
+        const now = `${log.scrollTop} ${log.scrollHeight}`;
+        frames = now === before ? frames + 1 : 0;
+        before = now;
+        await new Promise(requestAnimationFrame);
+    }
+}"""
 
 
 async def cut(page: Page) -> None:
@@ -37,6 +76,26 @@ async def entered(page: Page) -> None:
     """Wait until the server has let the page into the room. The field to write in is there before."""
     await expect(page.get_by_test_id("toggle-people")).to_be_visible()
     await expect(composer(page)).to_be_visible()
+
+
+@asynccontextmanager
+async def coming_back(page: Page) -> AsyncIterator[None]:
+    """Do in it what lets the page connect again. Then the banner says so, until `banner_leaves`."""
+    await page.evaluate(KEEP_GOODBYES)
+    yield
+    await page.wait_for_function(TRY_NOW)
+    await expect(page.get_by_test_id("banner")).to_have_text("You are back.")
+
+
+async def banner_leaves(page: Page) -> None:
+    """By itself, once the time is over."""
+    await page.evaluate("goodbyes.forEach((act) => act())")
+    await expect(page.get_by_test_id("banner")).to_be_hidden()
+
+
+async def at_rest(page: Page) -> None:
+    """Wait until the conversation neither scrolls nor changes its height, as it does while more of it is painted."""
+    await page.evaluate(REST)
 
 
 async def write(page: Page, *texts: str) -> None:

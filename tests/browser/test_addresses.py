@@ -60,7 +60,7 @@ DRAWN = re.compile("`|^> ")
 SAY_EVERYWHERE = """async (all) => {
     const odd = [], find = (id) => document.querySelector(`[data-testid=${id}]`);
     const until = async (test, what) => {
-        for (let n = 0; n < 5000; n++) {
+        for (let n = 0; n < 10000; n++) {
             if (test()) return;
             await new Promise((resolve) => setTimeout(resolve, 2));
         }

@@ -54,7 +54,6 @@ async def look(pages: Pages, page: Page, state: str, found: list[str], *, touch:
     """Note what is wrong with this state, light and dark."""
     for scheme in SCHEMES:
         await page.emulate_media(color_scheme=scheme)
-        await page.evaluate("document.getAnimations().forEach((one) => one.finish())")
         found += [f"{state}, {scheme}: {one}" for one in await problems(page, touch=touch)]
         await pages.screenshot(page, f"{state}-{scheme}")
 

@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Locator, Page, WebSocketRoute, expect
+from playwright.async_api import Locator, Page, expect
 
 from sanic_chatrooms import Context, Forbidden, User
 from sanic_chatrooms.hooks.middleware import Handler
-from tests.browser.acts import composer, enter, entered, lines, messages, say, write
+from tests.browser.acts import CUTTABLE, at_rest, composer, enter, entered, lines, messages, say, write
 from tests.browser.audit import problems
 from tests.browser.conftest import Pages
 from tests.browser.served import ServedApp
@@ -23,7 +23,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 BOT = User("bot", "Assistant")
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-HOLD_FRAMES = "() => { window.held = []; window.requestAnimationFrame = (draw) => held.push(draw); }"
+# Before another frame; returns what is to be drawn in it, and what is seen before.
+HEAR = """(events) => {
+    window.held = [];
+    window.requestAnimationFrame = (draw) => held.push(draw);
+    for (const data of events) sockets.at(-1).dispatchEvent(new MessageEvent("message", { data }));
+    return [held.length, document.querySelector("[data-testid=message-text]").textContent];
+}"""
 
 
 class Broken(Exception):
@@ -80,6 +86,7 @@ async def scrolled_to(page: Page, what: Locator) -> None:
     """Scroll up as somebody who reads, so that this is in the middle."""
     await what.evaluate("(one) => one.scrollIntoView({ block: 'center' })")
     await expect(page.get_by_test_id("to-end")).to_be_visible()
+    await at_rest(page)
 
 
 async def top_of(what: Locator) -> float:
@@ -120,6 +127,7 @@ async def test_an_answer_grows_for_everybody_and_a_moderator_stops_it(
     there = await top_of(read)
     writer.write(*(f"`part {number}`\n" for number in range(60, 90)))
     await expect(lines(ada).last.locator("code")).to_have_count(90)
+    await at_rest(ada)
     assert await top_of(read) == pytest.approx(there, abs=1)
 
     await expect(answer.get_by_test_id("stop")).to_be_visible()
@@ -132,6 +140,7 @@ async def test_an_answer_grows_for_everybody_and_a_moderator_stops_it(
         await expect(page.get_by_test_id("streaming")).to_have_count(0)
     assert writer.out.cancelled_by is not None
     assert writer.out.cancelled_by.name == "Ada"
+    await at_rest(ada)
     assert await top_of(read) == pytest.approx(there, abs=1)
     assert await ada.evaluate("document.activeElement !== document.body")
     await expect(ada.get_by_test_id("announcer")).to_contain_text("Stopped before the end.")
@@ -145,27 +154,15 @@ async def test_however_many_pieces_come_they_are_drawn_once_a_frame(
 ) -> None:
     await served.open()
     page = await new_page()
-    sockets: list[WebSocketRoute] = []
-
-    def between(socket: WebSocketRoute) -> None:
-        socket.connect_to_server()
-        sockets.append(socket)
-
-    await page.route_web_socket("**/ws", between)
+    await page.add_init_script(CUTTABLE)
     await enter(page, "Ada")
     writer = Writer(served)
     await expect(page.get_by_test_id("streaming")).to_be_visible()
-    await page.evaluate(HOLD_FRAMES)
+    pieces = ({"msgId": writer.out.msg_id, "at": at, "text": "x"} for at in range(200))
+    event = {"type": "message.delta", "room": "general", "timestamp": 1.8e9}
 
-    for at in range(200):
-        piece = {"msgId": writer.out.msg_id, "at": at, "text": "x"}
-        event = {"type": "message.delta", "room": "general", "timestamp": 1.8e9, "payload": piece}
-        sockets[-1].send(json.dumps(event))
-    await served.chat.broadcast("notice", {"title": "After all pieces"})
-    await expect(page.get_by_test_id("toast")).to_be_visible()
+    assert await page.evaluate(HEAR, [json.dumps({**event, "payload": piece}) for piece in pieces]) == [1, ""]
 
-    await expect(lines(page)).to_have_text("")
-    assert await page.evaluate("held.length") == 1
     await page.evaluate("held[0]()")
     await expect(lines(page)).to_have_text("x" * 200)
     writer.write(None)
@@ -209,7 +206,6 @@ async def test_what_writes_itself_is_readable_in_every_state(
     await (stop.tap() if "has_touch" in options else stop.click())
     sign = page.get_by_test_id("streaming")
     await expect(sign.get_by_role("status")).to_have_text("Not stopped: not now")
-    await page.evaluate("document.getAnimations().forEach((one) => one.cancel())")
     found = await problems(page, touch="has_touch" in options)
     await new_page.screenshot(page, "states")
     refused = False

@@ -293,6 +293,7 @@ async def test_menus_pickers_and_threads_open_beside_their_buttons_from_right_to
 
     await messages(page).first.hover()
     await page.get_by_test_id("react").click()
+    await expect(page.get_by_test_id("emoji-field")).to_be_focused()
     picker, message = await box(page, "reaction-picker"), await box(page, "message")
     assert picker["x"] < message["x"] + 200
     await new_page.screenshot(page, "picker")

@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 
 from sanic_chatrooms import Context, Forbidden
 from sanic_chatrooms.hooks.middleware import Handler
-from tests.browser.acts import composer, enter, entered, lines, messages, say, write
+from tests.browser.acts import coming_back, composer, enter, entered, lines, messages, say, write
 from tests.browser.audit import problems
 from tests.browser.conftest import Pages
 from tests.browser.served import ServedApp
@@ -29,8 +29,6 @@ class Viewer:
         self.found: list[str] = []
 
     async def look(self, state: str) -> None:
-        # Animations end first: what fades in has no contrast yet.
-        await self.page.evaluate("document.getAnimations().forEach((one) => one.finish())")
         self.found += [f"{state}: {one}" for one in await problems(self.page, touch=self.touch)]
         await self.pages.screenshot(self.page, f"{self.label}-{state}")
 
@@ -88,8 +86,8 @@ async def test_a_desktop_is_readable_in_every_state(
     await page.context.set_offline(True)
     await expect(page.get_by_test_id("banner")).to_be_visible()
     await viewer.look("offline")
-    await page.context.set_offline(False)
-    await expect(page.get_by_test_id("banner")).to_have_text("You are back.")
+    async with coming_back(page):
+        await page.context.set_offline(False)
     await viewer.look("back")
     await page.goto("/#/secret")
     await expect(page.get_by_test_id("empty-room")).to_be_visible()
@@ -269,8 +267,13 @@ async def test_the_switcher_marks_the_choice_and_says_when_nothing_is_found(
     options = page.get_by_test_id("switcher-option")
 
     await options.nth(1).hover()
-    colors = await options.evaluate_all("(rows) => rows.map((row) => getComputedStyle(row).backgroundColor)")
-    assert len(set(colors)) == len(colors) == 2
+    await expect(options).to_have_count(2)
+    await page.wait_for_function(
+        """() => {
+            const rows = [...document.querySelectorAll("[data-testid=switcher-option]")];
+            return new Set(rows.map((row) => getComputedStyle(row).backgroundColor)).size === rows.length;
+        }"""
+    )
     await page.get_by_test_id("switcher-field").fill("no such room")
     await expect(options).to_have_count(0)
     await expect(page.get_by_test_id("switcher-nothing")).to_have_text(
@@ -308,6 +311,7 @@ async def test_what_is_about_members_and_moderation_is_readable(
     await page.get_by_role("button", name="Moderate Bob").click()
     await viewer.look("moderate")
     await page.get_by_test_id("member.ban").click()
+    await expect(page.get_by_test_id("act-dialog")).to_be_visible()
     await viewer.look("ban")
     await page.keyboard.press("Escape")
     await page.get_by_test_id("invite").click()

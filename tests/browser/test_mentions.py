@@ -50,6 +50,7 @@ async def test_a_name_is_completed_by_keyboard_and_the_mentioned_are_told_and_le
 
     toast = bob.get_by_test_id("toast")
     await expect(toast).to_contain_text("Ada mentioned you in General")
+    await toast.hover()  # it stays while somebody reads it
     await expect(toast).to_contain_text("Look, @Bob Byron here")
     await toast.get_by_role("link", name="Show").click()
     await expect(bob.get_by_test_id("room-name")).to_have_text("General")

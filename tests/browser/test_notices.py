@@ -82,6 +82,7 @@ async def test_on_a_phone_notices_and_questions_cover_no_room(served: ServedApp,
     await enter(page, "Ada")
     await page.get_by_test_id("back").tap()
     await mention(served, page)
+    await told(page).hover()  # it stays while somebody reads it
     await expect(page.get_by_test_id("mention-count")).to_be_visible()
 
     toast, rooms = await box(told(page)), await box(page.locator(".rooms-pane"))

@@ -23,7 +23,7 @@ from example_app.server import add_accounts
 from sanic_chatrooms import User
 from tests.browser.acts import entered
 from tests.browser.audit import problems
-from tests.browser.conftest import Pages
+from tests.browser.conftest import PATIENCE, Pages
 from tests.browser.served import ServedApp
 from tests.browser.test_accounts import sign_up
 from tests.support.fixtures import Live
@@ -108,9 +108,7 @@ async def test_who_turns_them_on_is_told_while_no_page_is_open_and_not_after_the
     await served.chat.publish("general", "message", said, sender=User("ben", "Ben"))
     await push.service.until(1)
     await deliver(page, served.url, push.service.told(browser)[0])
-    async with asyncio.timeout(20):
-        while await page.evaluate(COUNT) == 0:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+    await page.wait_for_function(COUNT)
     shown = "async () => { const [it] = await (await navigator.serviceWorker.ready).getNotifications(); return [it.title, it.body, it.data.room]; }"
     assert await page.evaluate(shown) == ["Ben · General", "Is anybody there?", "general"]
 
@@ -134,7 +132,7 @@ async def deliver(page: Page, origin: str, content: dict[str, str]) -> None:
 
     session.on("ServiceWorker.workerRegistrationUpdated", note)
     await session.send("ServiceWorker.enable")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE / 1000):
         where = {"origin": origin, "registrationId": await known}
     await session.send("ServiceWorker.deliverPushMessage", {**where, "data": json.dumps(content)})
     await session.detach()

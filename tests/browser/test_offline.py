@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
-from tests.browser.acts import composer, enter, entered, lines, messages, say, write
+from tests.browser.acts import (
+    banner_leaves,
+    coming_back,
+    composer,
+    enter,
+    entered,
+    lines,
+    messages,
+    say,
+    write,
+)
 from tests.browser.conftest import Pages
 from tests.browser.served import ServedApp
 from tests.support.process import ServerProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-async def expect_back(page: Page) -> None:
-    """The banner says so, and leaves by itself."""
-    banner = page.get_by_test_id("banner")
-    # Without the patience of whoever waits for the next attempt; while one is under way this does nothing.
-    await banner.get_by_test_id("try-now").evaluate_all("(buttons) => buttons.forEach((one) => one.click())")
-    await expect(banner).to_have_text("You are back.")
-    await expect(banner).to_be_hidden()
 
 
 HERE = "(seen) => getComputedStyle(document.querySelector('.dot.here'), '::after').visibility === seen"
@@ -60,8 +61,9 @@ async def test_without_a_network_messages_are_kept_and_missed_ones_arrive_later(
     await expect(ada.get_by_test_id("answer-yes")).to_be_enabled()
     await ada.get_by_test_id("answer-no").click()
 
-    await ada.context.set_offline(False)
-    await expect_back(ada)
+    async with coming_back(ada):
+        await ada.context.set_offline(False)
+    await banner_leaves(ada)
     for page in (ada, bob):
         await expect(lines(page)).to_have_text(["before", "missed by Ada", "kept one", "kept two"])
     await expect(ada.locator("[data-status=pending]")).to_have_count(0)
@@ -95,10 +97,11 @@ async def test_a_stopped_server_is_named_and_its_lost_memory_too(served: ServedA
     await expect(banner).to_contain_text("The server is restarting. Messages are kept.")
     await expect(banner).to_contain_text("Trying again in")
     await write(page, "kept over the restart")
-    await served.open()
-    await served.say("general", *(f"new {number}" for number in range(60)))
+    async with coming_back(page):
+        await served.open()
+        await served.say("general", *(f"new {number}" for number in range(60)))
 
-    await expect_back(page)
+    await banner_leaves(page)
     gap = page.get_by_test_id("gap")
     await expect(gap).to_contain_text("Some messages could not be recovered.")
     await expect(lines(page).last).to_have_text("kept over the restart")
@@ -129,9 +132,10 @@ async def test_a_killed_server_comes_back_and_the_message_is_there_once(
     await expect(banner).to_contain_text("The connection was lost. Messages are kept.")
     await write(page, "while it is dead")
     await expect(messages(page).last).to_have_attribute("data-status", "pending")
-    start_example(server.port)
+    async with coming_back(page):
+        start_example(server.port)
 
-    await expect_back(page)
+    await banner_leaves(page)
     await expect(messages(page).last).to_have_attribute("data-status", "sent")
     await expect(lines(page)).to_have_text(["before", "while it is dead"])
     await expect(page.get_by_test_id("me")).to_contain_text("Ada")

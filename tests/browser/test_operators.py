@@ -13,7 +13,7 @@ from sanic import Sanic
 from sanic_chatrooms import ChatRooms
 from tests.browser.audit import problems
 from tests.browser.axe import violations
-from tests.browser.conftest import Pages
+from tests.browser.conftest import PATIENCE, Pages
 from tests.browser.test_looks import DESKTOP, PHONE
 from tests.support.client import Client, open_client
 from tests.support.fixtures import Live
@@ -261,7 +261,7 @@ async def test_it_says_when_nobody_answers_and_goes_on_when_somebody_does(
     frozen = asyncio.Event()
     await page.route("**/overview*", lambda _: frozen.set())  # and no answer
     await page.clock.run_for(2_000)
-    await asyncio.wait_for(frozen.wait(), 20)
+    await asyncio.wait_for(frozen.wait(), PATIENCE / 1000)
     await page.clock.run_for(6_000)
     await expect(page.get_by_test_id("age")).to_have_text("No answer for 5 s: what you see is old")
     await page.unroute_all()

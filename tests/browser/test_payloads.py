@@ -320,7 +320,7 @@ async def test_nothing_in_a_room_its_thread_its_details_and_its_lists_runs(
         if count % 20 == 0:  # it draws the newest ones only, and is to draw all
             await it.has_drawn(2 * count)
     await it.has_drawn(2 * len(ROOM))
-    assert len(await page.evaluate("told")) >= len(ROOM)
+    await page.wait_for_function("(count) => told.length >= count", arg=len(ROOM))
     await it.is_clean()
     for at in ROOM:
         await served.chat.update_room("all", title=mark(at), topic=mark(at))

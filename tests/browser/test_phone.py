@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.browser.acts import composer, enter, entered, lines, messages, say
+from tests.browser.acts import at_rest, composer, enter, entered, lines, messages, say
 from tests.browser.conftest import Pages
 from tests.browser.served import ServedApp
 
@@ -103,9 +103,8 @@ async def test_a_finger_that_rests_on_a_reaction_or_a_name_does_not_press_it(
     await expect(page.locator("dialog")).to_have_count(0)
 
 
-# How far what has the focus is from the middle of the conversation, once what is on the screen has been painted.
-OFF_THE_MIDDLE = """async () => {
-    for (let frame = 0; frame < 4; frame++) await new Promise(requestAnimationFrame);
+# How far what has the focus is from the middle of the conversation.
+OFF_THE_MIDDLE = """() => {
     const middle = (node) => ((box) => box.top + box.height / 2)(node.getBoundingClientRect());
     return Math.abs(middle(document.activeElement) - middle(document.querySelector("[data-testid=log]")));
 }"""
@@ -122,6 +121,7 @@ async def test_the_way_back_from_a_message_leads_to_the_end_without_a_keyboard(
     for number in (75, 60, 40):  # the two last begin a group of rows
         await page.goto(f"/#/general/at/{number}")
         await expect(page.locator(f"[data-seq='{number}']")).to_be_focused()
+        await at_rest(page)
         assert await page.evaluate(OFF_THE_MIDDLE) < 20
         await page.go_back()
         await expect(lines(page).last).to_be_in_viewport()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.acts import enter, entered, go_to, lines, say
+from tests.browser.acts import at_rest, enter, entered, go_to, lines, say
 from tests.browser.audit import problems
 from tests.browser.conftest import Pages
 from tests.browser.served import ServedApp
@@ -24,12 +24,15 @@ READ = """() => {
     const row = [...log.querySelectorAll("[data-seq]")].find((one) => one.checkVisibility({ contentVisibilityAuto: true }) && one.getBoundingClientRect().bottom > edge);
     return { seq: Number(row.dataset.seq), below: row.getBoundingClientRect().bottom - edge };
 }"""
-SCROLL_UP = """async () => {
+SCROLL_UP = """() => {
     const log = document.querySelector("[data-testid=log]");
     log.scrollTop = log.scrollHeight / 2;
-    // In the first frame, the browser finds out how high that is which it had left out.
-    for (const frame of [1, 2]) await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
 }"""
+
+
+async def scroll_up(page: Page) -> None:
+    await page.evaluate(SCROLL_UP)
+    await at_rest(page)  # in the first frame, the browser finds out how high that is which it had left out
 
 
 async def there_and_back(page: Page, *, touch: bool) -> None:
@@ -56,12 +59,13 @@ async def test_where_one_reads_stays_in_each_room(served: ServedApp, new_page: P
     await expect(page.locator("[data-seq='50']")).to_have_count(
         1
     )  # first there are a screen or two, and soon more
-    await page.evaluate(SCROLL_UP)
+    await scroll_up(page)
     before: dict[str, Any] = await page.evaluate(READ)
     assert before["seq"] < 80
 
     for _ in range(2):
         await there_and_back(page, touch=touch)
+        await at_rest(page)
         after = await page.evaluate(READ)
         assert (after["seq"], abs(after["below"] - before["below"]) < 3) == (before["seq"], True)
     await page.get_by_test_id("to-end").click()
@@ -77,7 +81,7 @@ async def test_what_is_new_goes_before_the_place_where_one_was(served: ServedApp
     await enter(page, "Ada")
     await expect(lines(page).last).to_have_text("old 59")
     await expect(page.locator("[data-seq='20']")).to_have_count(1)
-    await page.evaluate(SCROLL_UP)
+    await scroll_up(page)
     await go_to(page, "news")
     await served.say("general", "new one")
     await expect(page.locator("[data-room=general]").get_by_test_id("unread")).to_contain_text("1")

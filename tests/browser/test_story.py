@@ -14,11 +14,10 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.browser.acts import CUTTABLE, composer, cut, entered, write
+from tests.browser.acts import CUTTABLE, banner_leaves, coming_back, composer, cut, entered, write
 from tests.browser.conftest import ARTIFACTS, PICTURES, Pages
 from tests.browser.test_accounts import PASSWORD, sign_up
 from tests.browser.test_attachments import a_file, picture
-from tests.browser.test_offline import expect_back
 from tests.support.process import ServerProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -288,8 +287,9 @@ async def bob_is_offline_for_a_minute_and_back(story: Story) -> None:
     await expect(messages(bob).last).not_to_contain_text("Try again")  # it is sent by itself
     await expect(lines(bob)).to_have_text(["Before the tunnel", "From the tunnel"])
     await story.photograph("17a-bob-is-offline")
-    await bob.context.set_offline(False)
-    await expect_back(bob)
+    async with coming_back(bob):
+        await bob.context.set_offline(False)
+    await banner_leaves(bob)
     for page in (ada, bob):
         await expect(lines(page)).to_have_text(
             ["Before the tunnel", "While you are away", "And once more", "From the tunnel"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.acts import composer, enter, entered, go_to, lines, messages, say, write
+from tests.browser.acts import coming_back, composer, enter, entered, go_to, lines, messages, say, write
 from tests.browser.conftest import Pages
 from tests.browser.served import ServedApp
 from tests.support.thorough import unless_thorough
@@ -164,6 +164,6 @@ async def test_a_clock_that_is_set_back_does_not_hide_a_dead_server(
     banner = page.get_by_test_id("banner")
     await expect(banner).to_contain_text("Messages are kept.")
     await new_page.screenshot(page, "banner")
-    await served.open()
-    await expect(banner).to_have_text("You are back.")
+    async with coming_back(page):
+        await served.open()
     await say(page, "back, an hour ago")

@@ -58,6 +58,7 @@ async def test_two_people_talk_in_a_thread_beside_the_conversation(
     line = ada.get_by_test_id("thread-line")
     await expect(line).to_contain_text("1 reply")
     await expect(ada.get_by_test_id("toast")).to_contain_text("Bob replied in a thread of yours in General")
+    await ada.get_by_test_id("toast").hover()  # it would stay
     await expect(ada.get_by_test_id("toast")).to_contain_text("Bob: At the corner")
     await expect(ada.get_by_test_id("bell")).to_have_accessible_name("Notices, 1 unread")
     await expect(ada.get_by_test_id("notice-show")).to_be_visible()

@@ -20,10 +20,10 @@ from example_app.server import add_accounts
 from example_app.uploads.pages import Uploads, add_uploads
 from sanic_chatrooms import Context, Forbidden, User
 from sanic_chatrooms.hooks.middleware import Handler
-from tests.browser.acts import composer, cut, enter, entered, lines, messages, say, write
+from tests.browser.acts import coming_back, composer, cut, enter, entered, lines, messages, say, write
 from tests.browser.audit import problems
 from tests.browser.axe import violations
-from tests.browser.conftest import Pages
+from tests.browser.conftest import PATIENCE, Pages
 from tests.browser.served import ServedApp
 from tests.browser.test_accounts import PASSWORD
 from tests.browser.test_attachments import a_file, picture
@@ -51,7 +51,6 @@ STATES = {
     "element": """name; empty; talk; tools; deleting; muted; removed; unknown room; no room; offline; disconnected""",
 }
 TABLE = {walk: [" ".join(one.split()) for one in names.split(";")] for walk, names in STATES.items()}
-SETTLE = """() => document.getAnimations().forEach((one) => one.effect.getComputedTiming().iterations === Infinity ? one.cancel() : one.finish())"""
 BOB, EVE = User("bob", "Bob"), User("eve", "Eve Ω")
 
 
@@ -92,7 +91,6 @@ class Walk:
         all_found: list[str] = []
         for scheme in (self.scheme, other):
             await self.page.emulate_media(color_scheme=scheme)
-            await self.page.evaluate(SETTLE)
             found = await problems(self.page, touch=self.touch, host=self.host)
             if scheme == self.scheme or THOROUGH:
                 rules = ("color-contrast",) if scheme == other else ()
@@ -388,8 +386,8 @@ async def talk(walk: Walk) -> None:
     await page.get_by_test_id("open-details").click()
     await look("details offline", "details-again")
     await walk.escape()
-    await page.context.set_offline(False)
-    await expect(page.get_by_test_id("banner")).to_have_text("You are back.")
+    async with coming_back(page):
+        await page.context.set_offline(False)
     await look("back")
     await walk.site.stop()
     await look("server restarting", page.get_by_test_id("banner").get_by_text("The server is restarting."))
@@ -603,7 +601,7 @@ async def element(walk: Walk) -> None:
     await page.context.set_offline(False)
     await expect(page.get_by_text("You are offline.")).to_be_hidden()
     await say(page, "Here again")  # connected, as the server sees it too
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE / 1000):
         while not await page.get_by_test_id("ended").is_visible():
             # Again, since who is just coming back once more was not sent away.
             await chat.disconnect(ada, reason="See you tomorrow")
