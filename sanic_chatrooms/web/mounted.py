@@ -239,6 +239,7 @@ class Mounted:
         self.by_ip[ip] -= 1
         if self.by_ip[ip] <= 0:
             del self.by_ip[ip]
+        COLLECTOR.went()
 
     def running(self) -> Chat:
         """The chat. Raises 503 before its start and after its stop."""

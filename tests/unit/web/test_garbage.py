@@ -1,8 +1,11 @@
-"""What is loaded when the server has started is exempt from garbage collection, once in a process; full collections wait while a crowd comes."""
+"""What is loaded when the server has started is exempt from garbage collection, once in a process; full collections wait while a crowd comes or goes, and
+a crowd that has come is exempt, too."""
 
 from __future__ import annotations
 
 import gc
+import math
+import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import SimpleNamespace
@@ -21,6 +24,7 @@ from tests.support.wire import mount
 def collector(monkeypatch: pytest.MonkeyPatch) -> Mock:
     collector = Mock(spec=gc)
     monkeypatch.setattr(garbage, "gc", collector)
+    monkeypatch.setattr(garbage, "COLLECTOR", garbage.Collector())
     return collector
 
 
@@ -30,6 +34,7 @@ def test_garbage_is_collected_before_what_is_left_is_frozen(collector: Mock) -> 
     garbage.freeze_loaded()
 
     assert collector.mock_calls == [call.get_freeze_count(), call.collect(), call.freeze()]
+    assert garbage.COLLECTOR.may_freeze
 
 
 def test_a_process_that_has_frozen_something_is_left_alone(collector: Mock) -> None:
@@ -38,9 +43,10 @@ def test_a_process_that_has_frozen_something_is_left_alone(collector: Mock) -> N
     garbage.freeze_loaded()
 
     assert collector.mock_calls == [call.get_freeze_count()]
+    assert not garbage.COLLECTOR.may_freeze
 
 
-# ---- while a crowd comes ----
+# ---- while a crowd comes or goes ----
 
 USUAL, RARE = (700, 10, 10), (700, 10, 10 * garbage.RARER)
 
@@ -66,6 +72,10 @@ class Scene:
         for _ in range(connections):
             self.collector.came()
 
+    def go(self, connections: int) -> None:
+        for _ in range(connections):
+            self.collector.went()
+
     def pass_by(self) -> None:
         later, self.loop.later = self.loop.later, []
         for look in later:
@@ -86,6 +96,17 @@ def test_full_collections_are_rarer_from_the_moment_in_which_a_crowd_is_there(sc
     scene.come(garbage.CROWD - 1)
     assert gc.get_threshold() == USUAL
 
+    scene.come(1)
+
+    assert gc.get_threshold() == RARE
+
+
+def test_they_are_rarer_while_a_crowd_goes(scene: Scene) -> None:
+    scene.come(garbage.CROWD - 1)
+    scene.pass_by()
+
+    scene.go(garbage.CROWD - 1)
+    assert gc.get_threshold() == USUAL
     scene.come(1)
 
     assert gc.get_threshold() == RARE
@@ -164,11 +185,157 @@ def test_the_largest_threshold_stays_what_it_is(scene: Scene) -> None:
 
 
 def test_each_connection_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    came: list[bool] = []
-    monkeypatch.setattr(garbage.COLLECTOR, "came", lambda: came.append(True))
+    moved: list[str] = []
+    monkeypatch.setattr(garbage.COLLECTOR, "came", lambda: moved.append("came"))
+    monkeypatch.setattr(garbage.COLLECTOR, "went", lambda: moved.append("went"))
     app: Sanic[Any, Any] = Sanic("crowded")
     mount(app)
 
     mounted_in(app)["default"].opened("127.0.0.1")
+    mounted_in(app)["default"].closed("127.0.0.1")
 
-    assert came == [True]
+    assert moved == ["came", "went"]
+
+
+def test_what_ends_after_its_loop_is_no_crowd() -> None:
+    garbage.Collector().went()
+
+
+# ---- after a crowd ----
+
+
+class Exempt:
+    """Notes what is exempted, in the place of the functions of `gc`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.done: list[str] = []
+        for name in ("freeze", "unfreeze", "collect"):
+            monkeypatch.setattr(gc, name, partial(self.done.append, name))
+
+    def take(self) -> list[str]:
+        done = self.done.copy()
+        self.done.clear()
+        return done
+
+
+@pytest.fixture
+def exempt(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Exempt:
+    scene.collector.may_freeze = True
+    return Exempt(monkeypatch)
+
+
+EXEMPTED, COLLECTED = ["freeze"], ["unfreeze", "collect", "freeze"]
+
+
+def settle(scene: Scene) -> None:
+    scene.pass_by()
+    scene.pass_by()
+
+
+def test_who_has_come_in_a_crowd_is_exempt_afterwards(scene: Scene, exempt: Exempt) -> None:
+    scene.come(garbage.MANY)
+    scene.pass_by()
+    assert exempt.take() == []
+
+    scene.pass_by()
+
+    assert exempt.take() == EXEMPTED
+    assert gc.get_threshold() == USUAL
+
+
+def test_a_small_crowd_is_visited_as_ever(scene: Scene, exempt: Exempt) -> None:
+    scene.come(garbage.MANY - 1)
+    settle(scene)
+
+    assert exempt.take() == []
+
+
+def test_many_who_come_one_by_one_are_visited_as_ever(scene: Scene, exempt: Exempt) -> None:
+    for _ in range(math.ceil(garbage.MANY / 50)):
+        scene.come(50)
+        scene.pass_by()
+
+    assert exempt.take() == []
+
+
+def test_what_the_app_has_exempted_is_left_alone(scene: Scene, exempt: Exempt) -> None:
+    scene.collector.may_freeze = False
+    scene.come(4 * garbage.MANY)
+    settle(scene)
+    scene.go(3 * garbage.MANY)
+    settle(scene)
+
+    assert exempt.take() == []
+
+
+def test_what_is_left_of_exempt_ones_is_collected_when_half_as_many_have_gone(
+    scene: Scene, exempt: Exempt
+) -> None:
+    """Whether others have come for them or not."""
+    scene.come(2 * garbage.MANY)
+    settle(scene)
+    exempt.take()
+    for _ in range(garbage.MANY - 1):
+        scene.go(1)
+        scene.come(1)
+    settle(scene)
+    assert exempt.take() == []
+
+    scene.go(1)
+    scene.pass_by()
+
+    assert exempt.take() == COLLECTED
+    scene.go(garbage.MANY)
+    settle(scene)
+    assert exempt.take() == COLLECTED
+
+
+def test_of_few_who_are_left_nothing_is_counted(scene: Scene, exempt: Exempt) -> None:
+    scene.come(garbage.MANY)
+    settle(scene)
+    scene.go(garbage.MANY - 10)
+    settle(scene)
+    assert exempt.take() == [*EXEMPTED, *COLLECTED]
+
+    scene.go(10)
+    settle(scene)
+
+    assert exempt.take() == []
+
+
+def test_a_second_crowd_is_exempt_too_if_it_is_worth_it(scene: Scene, exempt: Exempt) -> None:
+    scene.come(4 * garbage.MANY)
+    settle(scene)
+    scene.come(garbage.MANY - 1)
+    settle(scene)
+    assert exempt.take() == EXEMPTED
+
+    scene.come(garbage.CROWD)
+    settle(scene)
+
+    assert exempt.take() == EXEMPTED
+
+
+def test_garbage_that_was_exempt_is_collected_in_the_end(scene: Scene) -> None:
+    """With Python's own functions."""
+
+    class Left:
+        itself: Left
+
+    left = Left()
+    left.itself = left
+    gone = weakref.ref(left)
+    scene.collector.may_freeze = True
+    try:
+        scene.come(garbage.MANY)
+        settle(scene)
+        del left
+        gc.collect()
+        assert gone() is not None
+
+        scene.go(garbage.MANY // 2)
+        settle(scene)
+
+        assert gone() is None
+    finally:
+        gc.unfreeze()
