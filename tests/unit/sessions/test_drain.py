@@ -43,9 +43,9 @@ def test_few_are_closed_at_once_and_many_over_more_than_a_second() -> None:
     assert spread(1_000, 60.0) == 1_000 / RATE
 
 
-def test_closing_leaves_half_of_the_time_to_the_peers() -> None:
-    assert spread(1_000_000, 10.0) == 5.0
-    assert spread(FEW + 1, 0.4) == 0.2
+def test_closing_leaves_a_quarter_of_the_time_to_the_peers() -> None:
+    assert spread(1_000_000, 10.0) == 7.5
+    assert spread(FEW + 1, 0.4) == pytest.approx(0.3)
     assert spread(1_000_000, 0.0) == 0.0
 
 
