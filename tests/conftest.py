@@ -8,6 +8,7 @@ pytest_plugins = (
     "tests.support.loops",
     "tests.support.fixtures",
     "tests.support.idle_time",
+    "tests.support.in_memory",
     "tests.support.postgres",
     "tests.support.remembered",
     "tests.support.rest",

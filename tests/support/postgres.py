@@ -24,6 +24,8 @@ import asyncpg
 import psutil
 import pytest
 
+from tests.support.in_memory import memory
+
 __all__ = ["PostgresServer", "mortal_postgres", "new_database", "postgres", "postgres_url", "programs"]
 
 USER = "postgres"
@@ -37,8 +39,6 @@ _SETTINGS = {
 }
 """Durability stays as PostgreSQL ships it; a test that wants something else says so."""
 _PREFIX = "chatrooms-pg-"
-_MEMORY = Path("/dev/shm")
-_ENOUGH = 4 * 1024**3
 
 
 class _Installation:
@@ -89,25 +89,18 @@ class _Installation:
 _installation = functools.cache(_Installation)
 
 
-@functools.cache
-def _in_memory() -> Path | None:
-    """Where data are kept: in memory, if there is enough of it. What killed processes have written stays there as on a disk, and a
-    database is made in a tenth of the time."""
-    try:
-        free = min(shutil.disk_usage(_MEMORY).free, psutil.virtual_memory().available)
-    except OSError:
-        return None
-    for left in _MEMORY.glob(f"{_PREFIX}*-*"):  # of tests that were killed
+def _remove_what_is_left() -> None:
+    """Of tests that were killed."""
+    for left in (memory() or Path()).glob(f"{_PREFIX}*-*"):
         if not psutil.pid_exists(int(left.name.removeprefix(_PREFIX).partition("-")[0])):
             shutil.rmtree(left, ignore_errors=True)
-    return _MEMORY if free >= _ENOUGH else None
 
 
 class PostgresServer:
     """One server with its own data directory. `start` and `kill` may take turns; `close` ends it for good."""
 
     def __init__(self, **settings: str) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_in_memory()))
+        self.directory = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=memory()))
         self._settings = {**_SETTINGS, **settings}
         self._process: subprocess.Popen[bytes] | None = None
         _installation().copy_to(self.directory)
@@ -221,6 +214,7 @@ def _environment() -> Mapping[str, str]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """The server that all tests of a session share. A test that kills it takes one of its own."""
+    _remove_what_is_left()
     server = PostgresServer()
     try:
         server.start()
