@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 __all__ = ["MOST", "Throttle"]
 
-MOST, REST = 100, 0.02
+MOST, REST = 50, 0.02
 """People after whom it rests, and for how many seconds. When a crowd comes back, all rooms change. If all of them were told in one turn of
 the event loop, messages would wait for thousands of writes."""
 
