@@ -48,7 +48,7 @@ def test_a_process_that_has_frozen_something_is_left_alone(collector: Mock) -> N
 
 # ---- while a crowd comes or goes ----
 
-USUAL, RARE = (700, 10, 10), (700, 10, 10 * garbage.RARER)
+USUAL, RARE = (700, 10, 10), (700, 10 // garbage.PIECES, 10 * garbage.RARER * garbage.PIECES)
 
 
 class Loop:
@@ -181,7 +181,16 @@ def test_the_largest_threshold_stays_what_it_is(scene: Scene) -> None:
 
     scene.come(garbage.CROWD)
 
-    assert gc.get_threshold() == (700, 10, 2**31 - 1)
+    assert gc.get_threshold() == (*RARE[:2], 2**31 - 1)
+
+
+@pytest.mark.parametrize("middle", [0, 1, 2])
+def test_middle_collections_do_not_come_all_the_time(scene: Scene, middle: int) -> None:
+    gc.set_threshold(700, middle, 10)
+
+    scene.come(garbage.CROWD)
+
+    assert gc.get_threshold() == (700, min(middle, 1), 10 * garbage.RARER * max(middle, 1))
 
 
 def test_each_connection_counts(monkeypatch: pytest.MonkeyPatch) -> None:
