@@ -102,6 +102,13 @@ class Door(asyncio.Protocol):
     def _read(self) -> None:
         if self._transport.is_closing():
             return
+        try:
+            self._arrive()
+        except BaseException:
+            self._transport.abort()  # nothing is read from it any more
+            raise
+
+    def _arrive(self) -> None:
         found = self._doorway.request_in(self._data, self._transport)
         if found is None:
             self.hand_over(None)

@@ -93,6 +93,22 @@ async def test_who_has_gone_is_not_read(street: Street) -> None:
     assert len(street.read) == 1
 
 
+async def test_where_reading_fails_nobody_waits_for_it_without_end(street: Street) -> None:
+    """Its peer would, since nothing is read from it any more."""
+    street.knock(UPGRADE)
+    street.doorway.request_in.side_effect = [LookupError("a defect"), (Mock(), street.way, 0)]
+    failures: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context["exception"]))
+
+    first, _ = street.knock(UPGRADE), street.knock(UPGRADE)
+    for _ in range(2):
+        await asyncio.sleep(0)
+
+    first.abort.assert_called_once_with()
+    assert [type(failure) for failure in failures] == [LookupError]
+    assert street.way.arrive.call_count == 2
+
+
 async def test_where_too_many_wait_the_next_is_read_at_once(street: Street) -> None:
     """And gets its refusal, if as many wait to begin."""
     street.reading = Turns(READ_AT_ONCE, most=0)
