@@ -818,7 +818,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 async def opened(browser: Browser, server: LiveServer) -> Page:
     context = await browser.new_context(base_url=server.url)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(60_000)
     page = await context.new_page()
     await page.goto("/")
     await page.get_by_text("online", exact=True).wait_for()
@@ -858,7 +858,7 @@ async def test_room_in_a_page(run: Run, connect: Connect, browser: Browser) -> N
     _, server = await run("room_in_a_page")
     bob = await welcomed(connect, "/chat/ws", "support")
     page = await (await browser.new_context(base_url=server.url)).new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(60_000)
     await page.goto("/")
     await page.get_by_text("We are here.").wait_for()
     await page.get_by_text("Nobody has written here yet").wait_for()
@@ -883,7 +883,7 @@ async def test_sign_in(run: Run, browser: Browser) -> None:
     _, server = await run("jwt_user")
     await sanic_chatrooms.default.publish("general", "message", {"text": "closed at six"})
     page = await (await browser.new_context(base_url=server.url)).new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(60_000)
     await page.goto("/")
 
     await page.get_by_label("Your name").fill("Ada")

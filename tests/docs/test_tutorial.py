@@ -28,6 +28,7 @@ JOIN, MESSAGE = (
 )
 JAVASCRIPT = TUTORIAL.parent / "howto" / "use-the-javascript-client.md"
 README = Path(__file__).parents[2] / "README.md"
+expect.set_options(timeout=60_000)
 OPEN_TWO = "Open <http://127.0.0.1:8000/chat/> in two windows, one of them private"
 
 
@@ -87,7 +88,7 @@ class Windows:
     async def __call__(self, url: str) -> Page:
         context = await self._browser.new_context()
         self._contexts.append(context)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)
         page = await context.new_page()
         await page.goto(url)
         return page

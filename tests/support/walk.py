@@ -276,9 +276,13 @@ def _environment(home: Path, packages: Path) -> dict[str, str]:
     programs = home / "programs"
     for directory in (packages, programs):
         directory.mkdir()
-    _program(programs / "python3", f'exec {sys._base_executable} "$@"')  # type: ignore[attr-defined]
-    _program(programs / "sanic", 'exec python -m sanic "$@"')
-    link(closure("setuptools"), packages)
+    python = sys._base_executable  # type: ignore[attr-defined]
+    # pip comes from the environment of the tests too: to install it takes longer than all that follows.
+    new = f'[ "$1 $2" = "-m venv" ] && {{ shift 2; exec {python} -m venv --without-pip "$@"; }}'
+    _program(programs / "python3", f'{new}\nexec {python} "$@"')
+    for name in ("pip", "sanic"):
+        _program(programs / name, f'exec python -m {name} "$@"')
+    link(closure("setuptools", "pip"), packages)
     return {
         "PATH": f"{programs}:/usr/bin:/bin",
         "HOME": str(home),
@@ -291,8 +295,8 @@ def _environment(home: Path, packages: Path) -> dict[str, str]:
     }
 
 
-def _program(path: Path, line: str) -> None:
-    path.write_text(f"#!/bin/sh\n{line}\n")
+def _program(path: Path, lines: str) -> None:
+    path.write_text(f"#!/bin/sh\n{lines}\n")
     path.chmod(0o755)
 
 
