@@ -1,9 +1,12 @@
-"""Two workers of Sanic and a process without sockets are one chat, on every backend that serves several processes."""
+"""Two workers of Sanic and a process without sockets are one chat, on every backend that serves several processes.
+
+Most tests share the two workers of their backend: each has users and rooms of its own.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ from tests.support.client import Client
 from tests.support.fixtures import Connect, SubprocessServer
 from tests.support.nats import running as running_nats
 from tests.support.postgres import PostgresServer, new_database
-from tests.support.process import ServerProcess
+from tests.support.process import ServerProcess, start_app
 from tests.support.two_workers import on_both
 from tests.support.valkey import running as running_valkey
 from tests.support.wire import SECRET
@@ -28,7 +31,7 @@ class Deployment:
     """The backends that the workers share."""
 
     def __init__(self, store: str, broker: str | None = None) -> None:
-        self.env = {"CHAT_STORE": store, "CHAT_SECRET": SECRET, "CHAT_PRESENCE_TTL": "2"}
+        self.env = {"CHAT_STORE": store, "CHAT_SECRET": SECRET}
         self.settings: dict[str, Any] = {"store": store}
         if broker is not None:
             self.env["CHAT_BROKER"] = self.settings["broker"] = broker
@@ -38,21 +41,23 @@ class Deployment:
         return chatrooms.connect(namespace="none", jwt_secret=SECRET, **self.settings)
 
 
-@pytest.fixture(params=["valkey", "postgres", "nats beside postgres"])
-async def deployment(request: pytest.FixtureRequest, postgres: PostgresServer) -> AsyncIterator[Deployment]:
+@pytest.fixture(scope="module", params=["valkey", "postgres", "nats beside postgres"])
+def deployment(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[Deployment]:
     with ExitStack() as stack:
         if request.param == "valkey":
             yield Deployment(stack.enter_context(running_valkey()).url)
         elif request.param == "postgres":
-            yield Deployment(await new_database(postgres))
+            yield Deployment(asyncio.run(new_database(postgres)))
         else:
             broker = stack.enter_context(running_nats()).url
-            yield Deployment(await new_database(postgres), broker)
+            yield Deployment(asyncio.run(new_database(postgres)), broker)
 
 
-@pytest.fixture
-async def server(deployment: Deployment, subprocess_server: SubprocessServer) -> ServerProcess:
-    return await subprocess_server(APP, workers=2, env=deployment.env)
+@pytest.fixture(scope="module")
+def server(deployment: Deployment) -> Iterator[ServerProcess]:
+    server = start_app(APP, workers=2, env=deployment.env)
+    yield server
+    server.stop()
 
 
 async def test_two_workers_and_a_process_without_sockets_are_one_chat(
@@ -89,24 +94,26 @@ async def test_two_workers_and_a_process_without_sockets_are_one_chat(
 
 
 async def test_presence_counts_a_user_once_and_forgets_those_of_a_killed_worker(
-    deployment: Deployment, server: ServerProcess, connect: Connect
+    deployment: Deployment, subprocess_server: SubprocessServer, connect: Connect
 ) -> None:
-    clients, _ = await on_both(connect, server, "ada", "ada'")
+    # As soon as it can be, so that an entry outlives any pause of a worker.
+    server = await subprocess_server(APP, workers=2, env={**deployment.env, "CHAT_PRESENCE_TTL": "6"})
+    clients, _ = await on_both(connect, server, "eve", "eve'")
     for client in clients.values():
-        await client.ack("join", room="general")
+        await client.ack("join", room="killed")
 
     async with deployment.connect() as chat:
         presence = chat.running().backends.presence
         # The name is that of the worker that told the backend last.
-        assert [user.id for user in (await presence.list("general")).users] == ["ada"]
-        assert await presence.count(["general"]) == {"general": 1}
+        assert [user.id for user in (await presence.list("killed")).users] == ["eve"]
+        assert await presence.count(["killed"]) == {"killed": 1}
 
-        await clients["ada"].ack("exit", room="general")
-        assert await presence.count(["general"]) == {"general": 1}
+        await clients["eve"].ack("exit", room="killed")
+        assert await presence.count(["killed"]) == {"killed": 1}
 
         server.kill()
-        async with asyncio.timeout(30):
-            while await presence.count(["general"]) != {"general": 0} or await chat.online("ada"):  # noqa: ASYNC110 - other processes
+        async with asyncio.timeout(40):
+            while await presence.count(["killed"]) != {"killed": 0} or await chat.online("eve"):  # noqa: ASYNC110 - other processes
                 await asyncio.sleep(0.1)
 
 
@@ -121,14 +128,14 @@ async def test_two_workers_limit_a_user_together(
     deployment: Deployment, subprocess_server: SubprocessServer, connect: Connect
 ) -> None:
     server = await subprocess_server(APP, workers=2, env={**deployment.env, **LIMITS})
-    clients, pids = await on_both(connect, server, "ada", "ada'")
+    clients, pids = await on_both(connect, server, "max", "max'")
     assert len(set(pids)) == 2
     both = list(clients.values())
     for client in both:
-        await client.ack("join", room="general")
+        await client.ack("join", room="limited")
 
     async def passes(client: Client, type: str, payload: dict[str, Any]) -> bool:
-        answer = await client.request(type, room="general", payload=payload)
+        answer = await client.request(type, room="limited", payload=payload)
         return bool(answer["payload"].get("code") != "rate_limited")
 
     pins = [await passes(client, "message.pin", {"msgId": "none"}) for _ in range(5) for client in both]
@@ -142,11 +149,11 @@ async def test_two_workers_limit_a_user_together(
 async def test_two_workers_count_together_what_a_user_writes_at_a_time(
     server: ServerProcess, connect: Connect
 ) -> None:
-    clients, pids = await on_both(connect, server, "ada", "ada'")
+    clients, pids = await on_both(connect, server, "kim", "kim'")
     assert len(set(pids)) == 2
     opening = []
     for client in clients.values():
-        for room in ("general", "other"):
+        for room in ("counted", "counted-too"):
             await client.ack("join", room=room)
             opening += [client.request("message.open", room=room, payload={"text": ""}) for _ in range(2)]
 
@@ -159,16 +166,16 @@ async def test_two_workers_count_together_what_a_user_writes_at_a_time(
 async def test_what_is_written_on_one_worker_is_watched_and_taken_over_on_the_other(
     deployment: Deployment, server: ServerProcess, connect: Connect
 ) -> None:
-    clients, _ = await on_both(connect, server, "ada", "ada'")
-    here, there = clients["ada"], clients["ada'"]
+    clients, _ = await on_both(connect, server, "zoe", "zoe'")
+    here, there = clients["zoe"], clients["zoe'"]
     for client in (here, there):
-        await client.ack("join", room="general")
+        await client.ack("join", room="written")
 
-    id = (await here.ack("message.open", room="general", payload={"text": ""}))["msgId"]
+    id = (await here.ack("message.open", room="written", payload={"text": ""}))["msgId"]
     opened = await there.expect("message")
-    await here.ack("message.append", room="general", payload={"msgId": id, "at": 0, "text": "é😀" * 3_000})
+    await here.ack("message.append", room="written", payload={"msgId": id, "at": 0, "text": "é😀" * 3_000})
     piece = await there.expect("message.delta")
-    (shown,) = (await there.ack("history", room="general"))["messages"]
+    (shown,) = (await there.ack("history", room="written"))["messages"]
     assert (opened["streaming"], piece["payload"]["at"], len(piece["payload"]["text"])) == (
         {"at": 0},
         0,
@@ -177,25 +184,25 @@ async def test_what_is_written_on_one_worker_is_watched_and_taken_over_on_the_ot
     assert (shown["streaming"], len(shown["payload"]["text"])) == ({"at": 6_000}, 6_000)
 
     late = {"msgId": id, "at": 6_000, "text": "!"}
-    answer = (await there.request("message.append", room="general", payload=late))["payload"]
+    answer = (await there.request("message.append", room="written", payload=late))["payload"]
     if (
         answer["at"] != 6_001
     ):  # as on any machine that is not so slow that the first worker has kept all of it by now
         assert answer["code"] == "conflict"
         whole = {"msgId": id, "at": answer["at"], "text": ("é😀" * 3_000 + "!")[answer["at"] :]}
-        answer = await there.ack("message.append", room="general", payload=whole)
+        answer = await there.ack("message.append", room="written", payload=whole)
     assert answer == {"at": 6_001}
-    await here.ack("message.close", room="general", payload={"msgId": id})
+    await here.ack("message.close", room="written", payload={"msgId": id})
     for client in (here, there):
         closed = (await client.expect("message.edited"))["payload"]
         assert (closed["closed"], closed["body"]["text"]) == (True, "é😀" * 3_000 + "!")
 
     async with deployment.connect() as chat:
-        async with chat.stream("general", sender=User("bot", "Bot"), parent=id) as out:
+        async with chat.stream("written", sender=User("bot", "Bot"), parent=id) as out:
             out.write("Let me th")
-            await here.expect("message.delta", room="general")
-            await there.ack("message.cancel", room="general", payload={"msgId": out.msg_id})
+            await here.expect("message.delta", room="written")
+            await there.ack("message.cancel", room="written", payload={"msgId": out.msg_id})
             await asyncio.sleep(20)
         assert out.cancelled_by is not None
-        assert out.cancelled_by.id == "ada"
+        assert out.cancelled_by.id == "zoe"
         assert (await here.expect("message.edited"))["payload"]["ended"] == "cancelled"
