@@ -9,6 +9,7 @@ from typing import get_args
 
 import msgspec
 
+from ..access.actions import Right
 from ..access.standing import Restriction
 from ..errors import RoomNotFound, Unavailable
 from ..hub.hub import Hub
@@ -99,13 +100,14 @@ InboxMessage = Reconfigured | Enter | Remove | Close | StandingChanged | Refuse 
 class Push(msgspec.Struct, omit_defaults=True):
     """A live event for all connections of the user, or only for the one with this session id, or for all but the one `unless`.
 
-    `room`: the room that it tells of. Connections whose token does not reach that room do not get it.
+    `room`: the room that it tells of. Connections whose token does not allow `right` there do not get it.
     """
 
     event: msgspec.Raw
     session: str | None = None
     unless: str | None = None
     room: str | None = None
+    right: Right = Right.READ
 
 
 class PushToAdmins(msgspec.Struct, omit_defaults=True):
@@ -216,9 +218,10 @@ class Inbox:
         *,
         unless: str | None = None,
         room: str | None = None,
+        right: Right = Right.READ,
     ) -> Envelope:
-        """A live push to one user, as an envelope. `room`: the room that it tells of."""
-        push = Push(msgspec.Raw(event), session, unless, room)
+        """A live push to one user, as an envelope. `room`: the room that it tells of, `right`: what a token has to allow there."""
+        push = Push(msgspec.Raw(event), session, unless, room, right)
         return Envelope(user_room(user_id), "", 0, "push", encode(push))
 
     def to_admins(self, event: bytes, unless: str | None) -> Envelope:

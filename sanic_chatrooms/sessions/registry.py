@@ -282,7 +282,7 @@ class Sessions:
             if (
                 session.who.greeted
                 and meant
-                and _reaches(session, push.room)
+                and _reaches(session, push.room, push.right)
                 and (push.session is not None or not private)
             ):
                 if session.codec not in encoded:
@@ -374,9 +374,9 @@ class Sessions:
             session.close(CloseCode.POSITION_LOST)
 
 
-def _reaches(session: Session, room: str | None) -> bool:
-    """Whether the connection's token lets it read this room; None: it is about no room."""
-    return room is None or session.scopes is None or session.scopes.allow(Right.READ, room)
+def _reaches(session: Session, room: str | None, right: Right) -> bool:
+    """Whether the connection's token allows this in the room; None: it is about no room."""
+    return room is None or session.scopes is None or session.scopes.allow(right, room)
 
 
 def _judge_again(sessions: list[Session], room: str) -> None:

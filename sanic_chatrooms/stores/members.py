@@ -4,6 +4,7 @@ of the member who made the room."""
 from collections.abc import Collection
 
 import msgspec
+from msgspec.structs import replace
 
 from ..models import Fact, Known, Member
 from .base import Store
@@ -80,9 +81,12 @@ async def first(store: Store, rooms: Collection[str], limit: int) -> dict[str, l
     return {room: [as_member(known) for known in facts] for room, facts in found.items()}
 
 
-async def put(store: Store, room: str, member: Member) -> bool:
-    """Make or change a membership without an event; True if that changed anything. Raises `RoomNotFound`."""
-    return await store.set_fact(room, member_fact(member))
+async def put(store: Store, room: str, member: Member, was: bytes | None = None) -> bool:
+    """Make or change a membership without an event; True if that changed anything. Raises `RoomNotFound`.
+
+    `was`: the value of the fact that it replaces, b"" for a new one. With another value nothing changes.
+    """
+    return await store.set_fact(room, replace(member_fact(member), was=was))
 
 
 async def remove(store: Store, room: str, user: str) -> bool:

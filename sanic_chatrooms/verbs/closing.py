@@ -109,7 +109,7 @@ def tell_writer(core: Core, room: str, msg_id: str, writer: Sender | None, by: S
     core.streams.tell_stop(room, msg_id, by)
     if writer is not None:
         event = live_event(Cancelled(msg_id, by), room=room)
-        core.inbox.push(core.inbox.notify(writer.id, event, None))
+        core.inbox.push(core.inbox.notify(writer.id, event, None, room=room))
 
 
 def tell_left(core: Core, room: str, user: Sender) -> None:

@@ -136,13 +136,13 @@ def _member(user: User) -> Member:
 
 
 async def _ensure_members(core: Core, room: str, user: User, to: str) -> Sender:
-    mine = await members.find(core.store, room, user.id)
+    mine = await core.store.fact(room, members.MEMBER, user.id)
     if mine is None:
-        await members.put(core.store, room, _member(user))
-    elif mine.name != user.name:
-        await members.put(core.store, room, replace(mine, name=user.name))
+        await members.put(core.store, room, _member(user), was=b"")
+    elif (known := members.as_member(mine)).name != user.name:
+        await members.put(core.store, room, replace(known, name=user.name), was=mine.value)
     theirs = await members.find(core.store, room, to)
     if theirs is None:
         theirs = Member(to, to, "member", now())
-        await members.put(core.store, room, theirs)
+        await members.put(core.store, room, theirs, was=b"")
     return Sender(theirs.user, theirs.name)

@@ -259,9 +259,11 @@ async def _call(core: Core, user: User, room: Room, standing: Standing) -> None:
     """Update the user's name in a direct room: the other user may have added them by their id, or long ago."""
     if room.visibility != DIRECT or not standing.member or standing.name == user.name:
         return
-    member = await members.find(core.store, room.id, user.id)
-    if member is not None:
-        await members.put(core.store, room.id, replace(member, name=user.name))
+    known = await core.store.fact(room.id, members.MEMBER, user.id)
+    if known is not None:
+        await members.put(
+            core.store, room.id, replace(members.as_member(known), name=user.name), was=known.value
+        )
 
 
 async def past_until(

@@ -136,7 +136,7 @@ def refuse_banned(standing: Standing, now: float) -> None:
 def _tell(ctx: Ctx, user: str) -> None:
     room = ctx.seat.room
     event = live_event(RoomInvited(room.id, room.title, ctx.sender), room=room.id)
-    ctx.core.inbox.push(ctx.core.inbox.notify(user, event, None))
+    ctx.core.inbox.push(ctx.core.inbox.notify(user, event, None, room=room.id))
 
 
 @command(

@@ -6,7 +6,7 @@ from ..access.actions import Right
 from ..access.limits.kinds import Kind
 from ..access.needs import LEAVING
 from ..access.standing import Standing
-from ..errors import Banned, RoomNotFound, Unavailable
+from ..errors import Banned, Conflict, RoomNotFound, Unavailable
 from ..models import PRIVATE, PUBLIC, Fact, Member, Room, Sender, User
 from ..sessions.inbox import Remove, StandingChanged
 from ..sessions.seats import Seat
@@ -42,16 +42,18 @@ async def become(ctx: Ctx, room: Room, standing: Standing) -> Standing:
         return standing
     member = Member(user.id, user.name, "member", now())
     nearly_full = await check_place(core, room.id)
-    if room.announce:
-        try:
+    try:
+        if room.announce:
             await _joined(core, room.id, user, member, judged=room, restricts=nearly_full)
-        except Stale:  # somebody lost rights since the room was looked up: perhaps this user
-            return await become(ctx, *await core.access.look(ctx.session, "join", room.id))
-    else:
-        await members.put(core.store, room.id, member)
-        if nearly_full and await is_over(core, room.id):  # others took the last places at the same time
-            await members.remove(core.store, room.id, user.id)
-            raise room_full(core, room.id)
+        elif not await members.put(core.store, room.id, member, was=b""):
+            raise Stale
+    except (Stale, Conflict):  # somebody lost rights since the room was looked up, or made this user a member
+        return await become(ctx, *await core.access.look(ctx.session, "join", room.id))
+    if (
+        not room.announce and nearly_full and await is_over(core, room.id)
+    ):  # others took the last places meanwhile
+        await members.remove(core.store, room.id, user.id)
+        raise room_full(core, room.id)
     now_there, standing = await core.access.find(user, room.id)
     if standing.banned is not None and standing.banned.holds(now()):
         await members.remove(core.store, room.id, user.id)
@@ -107,9 +109,20 @@ async def _is_in(core: Core, room_id: str, user: User) -> bool:
 
 async def add_member(core: Core, room_id: str, user: User, role: str = "member") -> None:
     """Make a user a member for the app, or give a member another role. Raises `Forbidden` for a user who is banned."""
+    done = False
+    while not done:
+        try:
+            done = await _add(core, room_id, user, role)
+        except Conflict:
+            continue  # somebody changed the membership since it was read
+
+
+async def _add(core: Core, room_id: str, user: User, role: str) -> bool:
+    """False or a `Conflict`: somebody changed the membership since it was read."""
     room, standing = await core.access.find(user, room_id)
     refuse_banned(standing, now())
-    known = await members.find(core.store, room_id, user.id)
+    fact = await core.store.fact(room_id, members.MEMBER, user.id)
+    known = None if fact is None else members.as_member(fact)
     member = Member(
         user.id,
         user.name,
@@ -120,7 +133,7 @@ async def add_member(core: Core, room_id: str, user: User, role: str = "member")
     )
     if known is None and (room.announce or room.visibility == PRIVATE):
         await _joined(core, room_id, user, member)
-    elif known is not None and known.role != role:
+    elif fact is not None and known is not None and known.role != role:
         # Always an event: what was judged by the old role is not stored after it, on any worker.
         changed = RoleChanged(Sender(user.id, user.name), role)
         item = draft(
@@ -128,15 +141,17 @@ async def add_member(core: Core, room_id: str, user: User, role: str = "member")
             "member.role",
             encode(changed),
             None,
-            facts=(members.member_fact(member),),
+            facts=(replace(members.member_fact(member), was=fact.value),),
             restricts=True,
         )
         await core.journal.append(item)
     elif known != member:
-        await members.put(core.store, room_id, member)
+        if not await members.put(core.store, room_id, member, was=b"" if fact is None else fact.value):
+            return False
         if standing.invited:
             await core.store.set_fact(room_id, invite_ended(user.id))
         await core.inbox.send(user.id, StandingChanged(room_id))
+    return True
 
 
 async def _end_membership(
@@ -176,9 +191,9 @@ async def _joined(
     judged: Room | None = None,
     restricts: bool = False,
 ) -> None:
-    """`judged`: the room by which the join was judged. Raises `Stale` if somebody lost rights in it since."""
+    """`judged`: the room by which the join was judged. Raises `Stale` if somebody lost rights in it since, `Conflict` if the user is a member."""
     who = Sender(user.id, user.name)
-    facts = (members.member_fact(member), invite_ended(user.id))
+    facts = (replace(members.member_fact(member), was=b""), invite_ended(user.id))
     event = encode(Joined(who, member.role))
     await _member_event(core, room, "member.joined", event, who, facts, judged, restricts=restricts)
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 import msgspec
 from msgspec.structs import replace
 
-from ..access.actions import action
+from ..access.actions import Right, action
 from ..access.decide import need_in
 from ..access.limits.limits import EXEMPT
 from ..access.needs import MODERATION, REPORTING
@@ -256,7 +256,7 @@ async def _tell(core: Core, room: Room, line: ReportLine, reported: str | None) 
     async for known in _all(core, room.id, members.MEMBER, MODERATORS):
         standing = standing_of(room, {known.kind: known}, core.access.levels)
         if known.key != reported and need.met(known.key, standing):
-            core.inbox.push(core.inbox.notify(known.key, event, None))
+            core.inbox.push(core.inbox.notify(known.key, event, None, room=room.id, right=Right.MODERATE))
 
 
 # ---- for moderators ----

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import msgspec
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from sanic_chatrooms import Forbidden, User
 from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.chat import Chat
-from sanic_chatrooms.models import Member, Room
+from sanic_chatrooms.models import Fact, Member, Room
 from sanic_chatrooms.stores import members
 from sanic_chatrooms.testing import MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
@@ -37,6 +37,66 @@ async def types(chat: Chat, room: str) -> list[str]:
     """The types of all events of a room."""
     page = await chat.backends.store.history(room, after=0, limit=100)
     return [event.type for event in page.events]
+
+
+def first(monkeypatch: pytest.MonkeyPatch, chat: Chat, act: Callable[[], Awaitable[object]]) -> None:
+    """Let this happen right before the next membership is stored without an event, as another worker may do it."""
+    store = chat.store
+    set_fact = store.set_fact
+
+    async def later(room: str, fact: Fact) -> bool:
+        if fact.kind == members.MEMBER:
+            monkeypatch.setattr(store, "set_fact", set_fact)
+            await act()
+        return await set_fact(room, fact)
+
+    monkeypatch.setattr(store, "set_fact", later)
+
+
+async def test_a_join_does_not_take_the_role_that_somebody_gave_meanwhile(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ensure(chat.core, "general")
+    ada = await chat_client(chat, ADA)
+    first(monkeypatch, chat, lambda: add_member(chat.core, "general", ADA, "reader"))
+
+    await ada.ack("join", room="general")
+
+    there = await member(chat, "general", ADA)
+    assert there is not None
+    assert there.role == "reader"
+    refused = await ada.error("message", room="general", payload={"text": "hi"})
+    assert refused["code"] == "forbidden"
+
+
+async def test_a_role_that_is_given_while_the_user_joins_is_an_event(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ensure(chat.core, "general")
+    ada = await chat_client(chat, ADA)
+    first(monkeypatch, chat, lambda: ada.ack("join", room="general"))
+
+    await add_member(chat.core, "general", ADA, "reader")
+
+    there = await member(chat, "general", ADA)
+    assert there is not None
+    assert there.role == "reader"
+    assert await types(chat, "general") == ["member.role"]
+
+
+async def test_a_name_that_is_given_while_the_role_changes_keeps_the_role(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ensure(chat.core, "general")
+    await add_member(chat.core, "general", ADA)
+    first(monkeypatch, chat, lambda: add_member(chat.core, "general", ADA, "reader"))
+
+    await add_member(chat.core, "general", User("u1", "Ada L."))
+
+    there = await member(chat, "general", ADA)
+    assert there is not None
+    assert (there.name, there.role) == ("Ada L.", "member")
+    assert await types(chat, "general") == ["member.role", "member.role"]
 
 
 async def test_leaving_ends_membership_on_all_connections(chat: Chat) -> None:

@@ -245,6 +245,30 @@ async def test_a_connection_whose_token_does_not_reach_the_room_hears_nothing_of
     assert heard == [[], list(about)]
 
 
+async def test_a_connection_whose_token_does_not_reach_a_room_hears_of_no_report_invitation_or_stop(
+    scene: Scene,
+) -> None:
+    for user, role in ((ADA, "owner"), (BOB, "moderator")):
+        await scene.api.add_member("general", user, role=role)
+    await scene.api.create_room("secret", visibility="private", title="Layoffs")
+    elsewhere, reading, wide = [
+        await chat_client(scene.chat, User("u2", "Bob", scopes=scopes))
+        for scopes in (("room:other:moderate",), ("chat:read",), ())
+    ]
+    said = await scene.ada.ack("message", room="general", payload={"text": "hello"})
+    written = await scene.bob.ack("message.open", room="general", payload={"text": ""})
+
+    await scene.eve.ack("report", room="general", payload={"msgId": said["msgId"], "reason": "rude"})
+    await scene.api.invite("secret", BOB)
+    await scene.ada.ack("message.cancel", room="general", payload={"msgId": written["msgId"]})
+
+    for client in (elsewhere, reading, wide):
+        await client.settle()
+    about = ("report", "room.invited", "message.cancelled")
+    heard = [[f["type"] for f in one.unread() if f["type"] in about] for one in (elsewhere, reading, wide)]
+    assert heard == [[], list(about[1:]), list(about)]
+
+
 async def test_mentions_within_a_transaction_are_told_and_counted_after_its_commit(tmp_path: Any) -> None:
     url = f"sqlite:///{tmp_path / 'chat.db'}"
     rooms, engine = ChatRooms("test", guests=True, store=SQLStore(url)), create_engine(url)
