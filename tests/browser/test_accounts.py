@@ -346,7 +346,8 @@ async def test_who_is_banned_from_the_server_reads_until_when_and_why(
     for _ in range(2):
         await expect(ended).to_contain_text("You are banned until ")
         await expect(ended).to_contain_text("(reason: spam).")
-        await page.get_by_role("button", name="Connect again").click()
+        async with page.expect_event("load"):
+            await page.get_by_role("button", name="Connect again").click()
     await page.get_by_test_id("sign-out").click()
     await expect(page.get_by_test_id("sign-in")).to_be_visible()
 
