@@ -42,8 +42,9 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
             apps.append(module.app)
             # What tests/support/server.py sets, and why.
             module.app.config.update(
-                MOTD=False, AUTO_EXTEND=False, TOUCHUP=False, GRACEFUL_SHUTDOWN_TIMEOUT=1.0
-            )
+                MOTD=False, AUTO_EXTEND=False, TOUCHUP=False, GRACEFUL_SHUTDOWN_TIMEOUT=1.0,
+                CHATROOMS_OVERLOAD_LAG=None,
+            )  # fmt: skip
         return module
 
     yield load
