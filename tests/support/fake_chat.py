@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from sanic_chatrooms.client import ChatClient
+from tests.support.accepting import accept_no_more
 
 __all__ = ["FakeChat", "Peer", "connected", "fake_chat", "new_client"]
 
@@ -144,6 +145,7 @@ async def fake_chat(**options: Any) -> AsyncIterator[FakeChat]:
     async with server:
         chat.url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/chat/ws"
         yield chat
+        await accept_no_more(server.sockets)
 
 
 def new_client(chat: FakeChat, **options: Any) -> ChatClient:

@@ -9,6 +9,8 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from tests.support.accepting import accept_no_more
+
 __all__ = ["Relay", "relay", "without_upgrade"]
 
 BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nServer: relay\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -96,6 +98,7 @@ async def relay(*targets: int, tls: ssl.SSLContext | None = None) -> AsyncIterat
     try:
         yield made
     finally:
+        await accept_no_more(server.sockets)
         server.close()
         await made.stop()
 

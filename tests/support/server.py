@@ -20,6 +20,7 @@ from sanic.server.protocols.websocket_protocol import WebSocketProtocol
 
 from sanic_chatrooms.web.mounted import mounted_in
 from sanic_chatrooms.web.socket.door import Doorway
+from tests.support.accepting import accept_no_more
 
 __all__ = ["LiveServer", "Response", "http_request", "new_app", "serve"]
 
@@ -113,7 +114,7 @@ async def http_request(
     headers: Mapping[str, str] | None = None,
     body: bytes = b"",
     *,
-    within: float = 20.0,
+    within: float = 40.0,
 ) -> Response:
     """One request over a connection of its own, from this event loop."""
     lines = {"Host": f"{host}:{port}", "Connection": "close", **(headers or {})}
@@ -198,8 +199,8 @@ async def _shut_down(server: AsyncioServer) -> None:
     """What Sanic's own runner does between the signal and the end, which it offers only for a loop of its own."""
     await server.before_stop()
     listener: Any = server.server  # declared without a type
+    await accept_no_more(listener.sockets)
     listener.close()
-    await asyncio.sleep(0)  # connections that were accepted in this turn become visible in the next
     for connection in list(server.connections):
         connection.close_if_idle()
     await _drained(server, server.app.config.GRACEFUL_SHUTDOWN_TIMEOUT)

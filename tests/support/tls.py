@@ -8,6 +8,8 @@ import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from tests.support.accepting import accept_no_more
+
 __all__ = ["tls_before"]
 
 _HERE = Path(__file__).parent / "tls"
@@ -35,6 +37,7 @@ async def tls_before(port: int) -> AsyncIterator[tuple[int, Path]]:
     try:
         yield server.sockets[0].getsockname()[1], CERTIFICATE
     finally:
+        await accept_no_more(server.sockets)
         server.close()
         for task in list(passing):
             task.cancel()

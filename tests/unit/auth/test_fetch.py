@@ -13,6 +13,7 @@ import trustme
 
 from sanic_chatrooms.auth.fetch import Fetched, Fetcher
 from sanic_chatrooms.support.tasks import end
+from tests.support.accepting import accept_no_more
 
 Serve = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 
@@ -36,6 +37,7 @@ async def serving(serve: Serve, context: ssl.SSLContext | None = None) -> AsyncI
     try:
         yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
+        await accept_no_more(server.sockets)
         server.close()
         await end(*tasks)
 

@@ -28,6 +28,7 @@ from sanic_chatrooms.command_line.check.visit import Visit, Wrong
 from sanic_chatrooms.command_line.main import main
 from sanic_chatrooms.testing import FaultyBroker, FaultyStore
 from sanic_chatrooms.wire import encode
+from tests.support.accepting import accept_no_more
 from tests.support.fixtures import Live
 from tests.support.process import free_port
 from tests.support.relay import Relay, relay, without_upgrade
@@ -348,6 +349,7 @@ async def test_a_port_without_tls() -> None:
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
         found = await wrong(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/chat")
+        await accept_no_more(server.sockets)
 
     assert found.step == "tls"
     assert "does not speak TLS" in found.detail

@@ -19,6 +19,7 @@ from sanic_chatrooms.command_line.check.entering import introduce
 from sanic_chatrooms.command_line.check.visit import Visit
 from sanic_chatrooms.command_line.main import main
 from sanic_chatrooms.command_line.output import safe
+from tests.support.accepting import accept_no_more
 
 Frame = dict[str, Any]
 Answer = Callable[[Frame], Any]
@@ -315,10 +316,8 @@ async def http(*answer: bytes, times: int = 1, pause: float = 0.0) -> AsyncItera
     server = await asyncio.start_server(serve_one, "127.0.0.1", 0)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/chat", asked
-    # The loop ends next. Who came last may not have begun, which takes some turns, or not have got round to closing.
-    for _ in range(10):
-        await asyncio.sleep(0)
-    for writer in ends:
+        await accept_no_more(server.sockets)
+    for writer in ends:  # the loop ends next, and who came last may not have got round to it
         writer.transport.abort()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
