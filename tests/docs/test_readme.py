@@ -54,7 +54,7 @@ def test_make_run_says_once_where_it_is_and_keeps_what_is_said_where_the_readme_
         [directory] = (home / PLACE).iterdir()
         assert str(port) in directory.name
         os.killpg(server.process.pid, signal.SIGINT)
-        server.process.wait(20)
+        server.process.wait(60)
     finally:
         server.kill()
 

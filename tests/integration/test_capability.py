@@ -327,6 +327,6 @@ async def test_an_app_of_several_processes_works_and_ends_without_all_of_their_n
 
         server.process.send_signal(told)
 
-        assert await asyncio.to_thread(server.process.wait, 20.0) == 0
+        assert await asyncio.to_thread(server.process.wait, 60.0) == 0
     assert all(server.output.count(INSTEAD[what]) == 1 for what in ("watchdog", "early_end"))
     assert server.output.count(INSTEAD["hangup"]) == 3, "main process and workers"

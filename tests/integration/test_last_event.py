@@ -134,7 +134,7 @@ async def test_who_comes_in_meanwhile_gets_nothing_of_it(workers: Workers, type:
         workers.store.inner.history = real  # type: ignore[method-assign]
         page = await real(*args, **kwargs)
         reading.set()
-        await reached(workers.ada, head)
+        await holds(lambda: newest(workers.ada) >= head)  # which is said while this waits
         return page
 
     head = 1_000_000

@@ -304,7 +304,7 @@ def _resident(pid: int) -> int:
 
 
 async def _all_kinds(server: ServerProcess, dice: Dice, each: int) -> None:
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(150):
         peer = await Peer.open(server)
         for kind, make in ANSWERED.items():
             await _answered(peer, kind, [make(dice) for _ in range(each)])

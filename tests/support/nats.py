@@ -61,7 +61,7 @@ class NATSServer:
         """The orderly way."""
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(15.0)
+            self.process.wait(60.0)
             self.process = None
 
     def freeze(self) -> None:

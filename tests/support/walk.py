@@ -187,7 +187,7 @@ class Walk:
         """Ctrl+C in the terminal where Sanic runs."""
         for process in [server.process for server in self.servers if server.process.poll() is None]:
             os.killpg(process.pid, signal.SIGINT)
-            await asyncio.to_thread(process.wait, 20)
+            await asyncio.to_thread(process.wait, 60)
 
     def stop(self) -> None:
         for server in (*self.servers, *self._others):

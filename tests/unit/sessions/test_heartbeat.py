@@ -308,8 +308,8 @@ def test_a_clock_between_two_seconds_loses_nobody(wheel: Wheel) -> None:
     assert peer.code() == 4502
 
 
-def test_ten_thousand_quiet_connections_cost_one_look_per_interval(wheel: Wheel) -> None:
-    peers = [wheel.peer() for _ in range(10_000)]
+def test_a_thousand_quiet_connections_cost_one_look_each_per_interval(wheel: Wheel) -> None:
+    peers = [wheel.peer() for _ in range(1_000)]
     most, before = 0, 0
 
     for _ in range(10):
