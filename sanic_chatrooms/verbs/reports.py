@@ -17,7 +17,16 @@ from ..access.decide import need_in
 from ..access.limits.limits import EXEMPT
 from ..access.needs import MODERATION, REPORTING
 from ..access.standing import standing_of
-from ..errors import Forbidden, InvalidField, MessageNotFound, NotAMember, RateLimited, RoomNotFound, TooLarge
+from ..errors import (
+    Forbidden,
+    InvalidField,
+    MessageNotFound,
+    NotAMember,
+    RateLimited,
+    RoomNotFound,
+    TooLarge,
+    Unavailable,
+)
 from ..hooks.middleware import Context
 from ..models import DIRECT, Fact, Known, Room, Sender
 from ..sessions.session import Session
@@ -201,7 +210,13 @@ async def _keep(core: Core, kept: _Kept) -> bool:
     until = kept_until(kept.line.at, None)
     fact = Fact(REPORT, kept.line.id, encode(kept), until=until, was=b"")
     await store.set_fact(room, Fact(REPORTED, "", b"true"))
-    return await store.set_fact(room, fact)
+    try:
+        return await store.set_fact(room, fact)
+    except Unavailable:  # perhaps it is kept all the same: who asks again would hear that it was there
+        known = await store.fact(room, REPORT, fact.key)
+        if known is None or known.value != fact.value:
+            raise
+        return True
 
 
 async def _forget_closed(core: Core, room: str) -> bool:

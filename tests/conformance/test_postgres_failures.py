@@ -21,6 +21,7 @@ from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.sql.schema import metadata
 from sanic_chatrooms.stores.sql.store import SQLStore
 from sanic_chatrooms.support.ids import new_id
+from tests.support.lost_commit import loses_commits
 from tests.support.postgres import PostgresServer, new_database
 
 SOON = Bounds(timeout=2.5)  # long enough for what is to succeed, whatever else the machine does
@@ -94,6 +95,33 @@ async def test_connections_that_are_cut_cost_one_retry_and_double_nothing(
 
             assert isinstance(answer, Appended)
             assert (answer.seq, answer.duplicate) == (n, False)
+    await side.close()
+
+
+async def test_a_write_whose_commit_was_not_answered_is_unavailable_and_is_not_done_again(
+    postgres: PostgresServer, postgres_url: str
+) -> None:
+    async with loses_commits(postgres) as link, with_rooms(link.url(postgres_url)) as store:
+        link.lose(b"mine")
+        with pytest.raises(Unavailable):  # done again, it would be another's room that was there before
+            await store.create_room(Room("mine", "", 0))
+
+        assert link.word is None, "an answer was lost"
+        assert await store.room("mine") is not None, "it was carried out"
+
+
+async def test_a_write_on_a_connection_that_was_cut_before_is_simply_done_again(
+    postgres: PostgresServer, postgres_url: str
+) -> None:
+    side = await on_the_side(postgres, postgres_url)
+    async with with_rooms(postgres_url) as store:
+        await side.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sanic_chatrooms'"
+        )
+
+        _, made = await store.create_room(Room("mine", "", 0))
+
+        assert made
     await side.close()
 
 

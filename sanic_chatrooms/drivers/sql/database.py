@@ -47,6 +47,7 @@ class Database(ABC):
     async def write(self, work: Callable[[Connection], T], *, bounded: bool = True) -> T:
         """Run a function in a transaction of its own. It may run twice: it must not change anything but the database.
 
+        It is carried out once at most. Raises `Unavailable` where it is not known whether it was.
         Without `bounded` it may take any time, and wait for any time: for changes of tables.
         """
 

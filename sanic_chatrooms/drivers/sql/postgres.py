@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, ClassVar, TypeVar
 
 import asyncpg
@@ -118,10 +118,13 @@ class Postgres(Database):
 
         async def run() -> T:
             assert self._engine is not None
-            async with self._engine.begin() as connection:
+            async with self._engine.connect() as connection:
                 if not bounded:
                     await connection.exec_driver_sql(_UNBOUNDED)
-                return await connection.run_sync(work)
+                done = await connection.run_sync(work)
+                with _once():
+                    await connection.commit()
+                return done
 
         return await self._run(lambda: _twice(run), self._timeout if bounded else None)
 
@@ -180,9 +183,24 @@ async def _twice(run: Callable[[], Coroutine[Any, Any, T]]) -> T:
     try:
         return await run()
     except (DBAPIError, *_BROKEN) as exc:
-        if isinstance(exc, DBAPIError) and not exc.connection_invalidated:
+        if not _is_cut(exc):
             raise
     return await run()
+
+
+@contextlib.contextmanager
+def _once() -> Iterator[None]:
+    """For a COMMIT: where its answer is lost it may have been carried out, and the same work would find its own result."""
+    try:
+        yield
+    except (DBAPIError, *_BROKEN) as exc:
+        if _is_cut(exc):
+            raise Unavailable from exc
+        raise
+
+
+def _is_cut(exc: Exception) -> bool:
+    return not isinstance(exc, DBAPIError) or exc.connection_invalidated
 
 
 def is_away(exc: BaseException) -> bool:

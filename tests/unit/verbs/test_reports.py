@@ -8,12 +8,13 @@ from typing import Any, cast
 import pytest
 from msgspec.structs import replace
 
-from sanic_chatrooms import ChatRooms, InvalidCursor, InvalidField, User
+from sanic_chatrooms import ChatRooms, InvalidCursor, InvalidField, Unavailable, User
 from sanic_chatrooms.chat import Chat
-from sanic_chatrooms.models import Member
+from sanic_chatrooms.models import Fact, Member
 from sanic_chatrooms.stores import members
 from sanic_chatrooms.testing import MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
+from sanic_chatrooms.verbs.reports import REPORT
 from tests.support.joined import joined
 
 ADMIN = User("u9", "Op", scopes=("chat:admin",))
@@ -50,6 +51,27 @@ async def test_a_report_reaches_the_moderators_but_the_reported(
     await bob.settle()
     assert bob.unread("report") == eve.unread("report") == []
     assert await eve.ack("report", room="general", payload=question) == {**taken, "duplicate": True}
+
+
+async def test_moderators_hear_of_a_report_that_was_kept_though_the_stores_answer_was_lost(
+    chat: Chat, clients: list[MemoryClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, bob, eve = clients
+    said = await bob.ack("message", room="general", payload={"text": "bad"})
+    keep = chat.store.set_fact
+
+    async def lose_the_answer(room: str, fact: Fact) -> bool:
+        kept = await keep(room, fact)
+        if fact.kind == REPORT:
+            raise Unavailable
+        return kept
+
+    monkeypatch.setattr(chat.store, "set_fact", lose_the_answer)
+    question = {"msgId": said["msgId"], "reason": "rude"}
+    taken = await eve.ack("report", room="general", payload=question)
+
+    assert taken["duplicate"] is False
+    assert (await ada.expect("report"))["payload"]["id"] == taken["id"]
 
 
 async def test_moderators_list_and_close_reports(chat: Chat, clients: list[MemoryClient]) -> None:
