@@ -11,19 +11,20 @@ the backend has said how many are there.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 
 from ..errors import Unavailable
 from ..hub.hub import Hub
-from ..models import Envelope, Sender, user_room
+from ..models import Envelope, Sender
 from ..presence.base import Entry, Presence
 from ..support.tasks import end
 from ..wire import events
 from ..wire.encode import encode
-from .diff import NAMES_LIMIT, Diff, merged, parts
+from .diff import Diff, merged, parts
 from .throttle import Throttle
+from .uncounted import Nowhere, Uncounted
 
 __all__ = ["ANYWHERE", "LEAVING", "Occupancy"]
 
@@ -100,10 +101,8 @@ class Occupancy:
         """Entries that it has to keep alive."""
         self._look = False
         """The backend has to be asked for users of workers that died."""
-        self._uncounted: dict[str, Diff] = {}
-        """Changes of rooms that wait until the backend says how many are there …"""
-        self._nowhere: set[str] = set()
-        """… and users who may be on no worker, until it says so."""
+        self._uncounted = Uncounted(presence, self._pass_on)
+        self._nowhere = Nowhere(presence, self._is_anywhere, self._emptied)
         self._waiting: list[asyncio.Future[_Counts]] = []
         self._telling: asyncio.Task[None] | None = None
         self._changes: dict[str, Diff | int] = {}
@@ -167,7 +166,7 @@ class Occupancy:
 
     async def online(self, room: str) -> int:
         """The number of users in the room; 0 if the backend does not answer."""
-        return (await self._counts((room,))).get(room, 0)
+        return (await self._uncounted.counts((room,))).get(room, 0)
 
     # ---- upkeep ----
 
@@ -196,7 +195,7 @@ class Occupancy:
         self._going = set(self._here)
         await self._attempt(self._drop())
         if self._uncounted:  # later nobody asks
-            await self._attempt(self._announce(()))
+            await self._attempt(self._uncounted.ask_again())
 
     # ---- updates of the backend ----
 
@@ -246,6 +245,9 @@ class Occupancy:
 
     async def _round(self) -> _Counts:
         """Additions before removals: nobody counts as gone before the backend knows who came."""
+        if self._look:  # first, since what follows may fail every time
+            await self._uncounted.ask_again()
+            await self._nowhere.ask_again()
         counts = await self._touch() if self._untold or self._stale else {}
         if self._going:
             counts |= await self._drop()
@@ -312,14 +314,11 @@ class Occupancy:
     async def _take_leave(self, entries: list[Entry]) -> _Counts:
         """These users are in these rooms on no other worker."""
         counts = await self._announce((), left=entries)
-        self._nowhere.update(e.user.id for e in entries if e.room in _NO_ROOMS)
-        nowhere = {id for id in self._nowhere if not any((room, id) in self._here for room in _NO_ROOMS)}
-        if nowhere:
-            nowhere -= await self._presence.online(nowhere)
-        self._nowhere.clear()
-        for id in nowhere:
-            self._emptied(user_room(id))
+        await self._nowhere.ask({e.user.id for e in entries if e.room in _NO_ROOMS})
         return counts
+
+    def _is_anywhere(self, id: str) -> bool:
+        return any((room, id) in self._here for room in _NO_ROOMS)
 
     async def _announce(self, rooms: Iterable[str], **changes: Iterable[Entry]) -> _Counts:
         diffs: dict[str, Diff] = {}
@@ -328,20 +327,7 @@ class Occupancy:
                 if entry.room not in _NO_ROOMS:
                     diff = diffs.get(entry.room) or diffs.setdefault(entry.room, Diff())
                     getattr(diff, change).append(entry.user)
-        for room, diff in diffs.items():
-            earlier = self._uncounted.get(room)
-            self._uncounted[room] = diff if earlier is None else merged(earlier, diff)
-        counts = await self._counts({*self._uncounted, *rooms})
-        for room in counts.keys() & self._uncounted.keys():
-            self._pass_on(room, self._uncounted.pop(room), counts[room])
-        return counts
-
-    async def _counts(self, rooms: Collection[str]) -> _Counts:
-        """How many users are in each; nothing if the backend does not answer."""
-        try:
-            return await self._presence.count(rooms) if rooms else {}
-        except Unavailable:
-            return {}
+        return await self._uncounted.ask(diffs, rooms)
 
     def _pass_on(self, room: str, diff: Diff, online: int) -> None:
         for part in parts(diff, online):
@@ -349,7 +335,7 @@ class Occupancy:
                 self._merge(room, part)
             if not self._alone:
                 self._publish(Envelope(room, "", 0, "presence", encode(part)))
-        if diff.left and not online:
+        if not online:
             self._emptied(room)
 
     def receive(self, envelope: Envelope) -> None:
@@ -358,7 +344,7 @@ class Occupancy:
 
     def _merge(self, room: str, new: Diff) -> None:
         old = self._changes.get(room)
-        if new.online > NAMES_LIMIT or isinstance(old, int):
+        if not (new.joined or new.left or new.renamed) or isinstance(old, int):
             self._changes[room] = new.online
         else:
             self._changes[room] = new if old is None else merged(old, new)

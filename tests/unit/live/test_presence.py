@@ -34,6 +34,8 @@ class Flaky(MemoryPresence):
     away = False
     uncountable = False
     """It takes changes, and answers no question."""
+    lost: Collection[str] = ()
+    """Rooms that cannot be counted; who asks about them and about others hears nothing."""
     meanwhile: Callable[[], Awaitable[None]] | None = None
 
     async def touch(self, entries: Sequence[Entry]) -> list[bool]:
@@ -50,6 +52,8 @@ class Flaky(MemoryPresence):
 
     async def count(self, rooms: Collection[str]) -> dict[str, int]:
         self._be_there(asked=True)
+        if not set(rooms).isdisjoint(self.lost):
+            raise Unavailable
         return await super().count(rooms)
 
     async def online(self, users: Collection[str], *, room: str | None = None) -> set[str]:
@@ -740,6 +744,95 @@ async def test_a_backend_that_cannot_count_is_not_asked_without_end(worker: Work
         await telling
 
     assert len(asked) == 1
+
+
+async def test_a_room_that_cannot_be_counted_keeps_no_other_waiting(worker: Worker) -> None:
+    worker.presence.lost = ["b"]
+    await worker.occupancy.entered("b", ADA)
+
+    assert await worker.occupancy.entered("a", ADA) == 1
+    assert worker.told() == [(["Ada"], [], 1)]
+
+
+async def test_rooms_that_could_not_be_counted_with_a_lost_one_are_counted_without_it(worker: Worker) -> None:
+    rooms = [*"abcd"]
+    worker.presence.uncountable = True
+    for room in rooms:
+        await worker.occupancy.entered(room, ADA)
+        worker.occupancy.exited(room, "u1", at_once=True)
+    await worker.pass_time(1)
+    worker.presence.uncountable, worker.presence.lost = False, ["b"]
+
+    await worker.pass_time(4 * LOOK_EVERY)
+    assert sorted(worker.emptied) == ["a", "c", "d"]
+    assert worker.told() == [([], ["Ada"], 0)]
+
+    worker.presence.lost = ()
+    await worker.pass_time(LOOK_EVERY)
+    assert sorted(worker.emptied) == rooms
+
+
+async def test_more_than_the_names_that_are_shown_are_not_kept_until_a_room_is_counted(
+    worker: Worker,
+) -> None:
+    await worker.occupancy.entered("a", ADA)
+    await worker.pass_time(1)
+    worker.presence.uncountable = True
+    for number in range(NAMES_LIMIT + 2):  # and one comes while none is kept
+        await worker.occupancy.entered("a", Sender(f"n{number}", "N"))
+        worker.occupancy.exited("a", f"n{number}", at_once=True)
+        await worker.occupancy.settle()
+    worker.presence.uncountable = False
+
+    await worker.pass_time(LOOK_EVERY)
+    worker.hub.flush()
+
+    assert worker.ear.heard[1:] == [{"online": 1}]
+
+
+async def test_rooms_that_cannot_be_counted_for_long_are_forgotten_the_oldest_first(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("sanic_chatrooms.live.uncounted.KEPT", 3)
+    worker.presence.uncountable = True
+    for room in ["b", "c", "d", "a"]:
+        for user in (ADA, BOB) if room == "c" else (ADA,):
+            await worker.occupancy.entered(room, user)
+            worker.occupancy.exited(room, user.id, at_once=True)
+            await worker.occupancy.settle()
+    worker.presence.uncountable = False
+
+    await worker.pass_time(LOOK_EVERY)
+
+    assert sorted(worker.emptied) == ["a", "d"]
+    assert caplog.text.count("cannot count") == 1
+
+
+async def test_users_who_may_be_nowhere_are_forgotten_the_oldest_first(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sanic_chatrooms.live.uncounted.KEPT", 2)
+    worker.presence.uncountable = True
+    for number in range(4):
+        await worker.occupancy.entered(ANYWHERE, Sender(f"n{number}", "N"))
+        worker.occupancy.exited(ANYWHERE, f"n{number}", at_once=True)
+        await worker.occupancy.settle()
+    worker.presence.uncountable = False
+
+    await worker.pass_time(LOOK_EVERY)
+
+    assert sorted(worker.emptied) == sorted([user_room("n2"), user_room("n3")])
+
+
+async def test_who_comes_hears_how_many_there_are_while_others_cannot_be_looked_for(worker: Worker) -> None:
+    async def unavailable(*_: Any, **__: Any) -> set[str]:
+        raise Unavailable
+
+    await worker.occupancy.entered(ANYWHERE, BOB)
+    worker.presence.online = unavailable  # type: ignore[method-assign]
+    worker.occupancy.exited(ANYWHERE, BOB.id, at_once=True)
+
+    assert await worker.occupancy.entered("a", ADA) == 1
 
 
 async def test_a_worker_that_stops_tells_what_it_could_not_count(worker: Worker) -> None:
