@@ -65,7 +65,7 @@ async def test_each_committed_order_is_in_the_log_once_and_no_other(
             committed.extend([json.loads(answer.body)["orderId"]] if answer.status == 201 else [])
 
     async def until_logged() -> None:
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(80):
             while [entry["payload"]["orderId"] for entry in await logged(log.url)] != committed:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
 

@@ -110,7 +110,7 @@ class Homeserver:
         return sent.status
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(30), self._came:
+        async with asyncio.timeout(80), self._came:
             await self._came.wait_for(lambda: len(self.said) >= count)
 
 

@@ -56,7 +56,7 @@ class Device:
                 self._came.notify_all()
 
     async def until(self, text: str) -> None:
-        async with asyncio.timeout(40), self._came:
+        async with asyncio.timeout(80), self._came:
             await self._came.wait_for(lambda: text in self.texts)
 
     @property

@@ -68,7 +68,7 @@ class Receiver:
 
     async def until(self, count: int) -> None:
         """Wait until so many have come, repetitions aside."""
-        async with asyncio.timeout(40), self._came:
+        async with asyncio.timeout(80), self._came:
             await self._came.wait_for(lambda: len(dict(self.attempts)) >= count)
 
 
@@ -101,7 +101,7 @@ async def test_every_event_arrives_in_order_over_failures_and_a_kill(
         await followed(chat, "webhooks", "orders", "support")
         for n in range(6):
             await chat.publish("orders", "message", {"text": f"{n}"})
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(80):
             await receiver.hanging.wait()
         program.kill()
     in_hand = receiver.attempts[-1]

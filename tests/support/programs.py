@@ -19,8 +19,9 @@ from tests.support.process import ROOT, with_root_on_path
 __all__ = ["EXAMPLES", "Program", "followed", "loaded", "started"]
 
 EXAMPLES = ROOT / "docs" / "examples"
-LEASE = 1.5
-"""Seconds after which another loop takes over from one whose process was killed: a test waits for them."""
+LEASE = 3.0
+"""Seconds after which another loop takes over from one whose process was killed: a test waits for them, and a pause of the machine is
+shorter."""
 _RUN = """
 import asyncio, sys
 sys.path.insert(0, sys.argv[1])
@@ -76,7 +77,7 @@ def loaded(name: str) -> Any:
 async def followed(chat: ChatRooms, name: str, *rooms: str) -> None:
     """Wait until a loop of this name has kept where it begins in these rooms."""
     store = chat.running().backends.store
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(80):  # its process starts meanwhile
         for room in rooms:
             while not any(kind.startswith("follow.") for kind in await store.facts_about(room, name)):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
