@@ -284,7 +284,7 @@ class Store(AppendsSoon, Erasing, ABC):
         limit: int = 50,
     ) -> RoomPage:
         """Rooms of this visibility (`public`, `private` or `direct`), None: of all three; or with `fact` all rooms in which a
-        fact of this (kind, key) holds. Never reserved rooms.
+        fact of this (kind, key) holds, for the facts that `facts_of` is for. Never reserved rooms.
 
         A room whose visibility changes meanwhile is on one of the lists at any time. Raises `InvalidCursor`.
         """
@@ -320,6 +320,8 @@ class Store(AppendsSoon, Erasing, ABC):
     async def facts_of(self, kind: str, key: str, *, cursor: str | None = None, limit: int = 50) -> FactPage:
         """This fact in every room where it holds, in the order of the rooms' ids; never in reserved rooms.
 
+        For the fact "member" about a user, and for facts about a room itself, whose key is "", except the fact "room". A store
+        need not know in which rooms other facts hold: there is one for each message with attachments.
         Raises `InvalidCursor`.
         """
 

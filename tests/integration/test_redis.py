@@ -12,7 +12,7 @@ from sanic_chatrooms.brokers import redis as broker_module
 from sanic_chatrooms.brokers import remote
 from sanic_chatrooms.brokers.redis import RedisBroker
 from sanic_chatrooms.errors import ConfigError, Unavailable
-from sanic_chatrooms.models import Appended, Member, Room, Sender
+from sanic_chatrooms.models import Appended, Fact, Member, Room, Sender
 from sanic_chatrooms.presence.base import Entry
 from sanic_chatrooms.presence.redis import RedisPresence
 from sanic_chatrooms.stores import members
@@ -147,6 +147,19 @@ async def test_nothing_is_left_in_the_server_of_what_is_trimmed_or_deleted(valke
             if valkey.ask("EXISTS", base + part) == "1"
         ]
         assert left == []
+
+
+async def test_only_facts_by_which_rooms_are_found_have_a_list_of_rooms(valkey: ValkeyServer) -> None:
+    async with store_at(valkey.url) as store:
+        files, mark = Fact("files", "m1", b"{}"), Fact("filed", "", b"true")
+        await store.create_room(Room("r", "", 0, topic="news"), facts=(Fact("place", "1", b"{}"),))
+        await store.set_fact("r", Fact("report", "x", b"{}"))
+        await members.put(store, "r", Member("u1", "Ada"))
+
+        await store.append([msgspec.structs.replace(draft("one"), facts=(files, mark))])
+
+        listed = ("chatrooms:test:user:{u1}", "chatrooms:test:user:{}:filed")
+        assert valkey.ask("EXISTS", *listed) == valkey.ask("KEYS", "chatrooms:test:user:*") == "2"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 -- The lists that lead to rooms: of an instance (hash room -> stamp, of direct rooms or of others; sorted sets of its public, private and direct rooms),
--- and of a user (KEYS: hash room -> stamp).
+-- and of a user or a mark (KEYS: hash room -> stamp).
 -- They hold at least what there is; whether it is still so, the room itself says. A stamp is a time in milliseconds.
 local op = ARGV[2]
 local ops = {}

@@ -1,4 +1,4 @@
-"""The lists of a store in Redis that lead to rooms: an instance's, and one for each fact. And its secrets.
+"""The lists of a store in Redis that lead to rooms: an instance's, one for each user, and one for each kind of mark. And its secrets.
 
 In a cluster a room is in one slot and a list in another, so the two cannot change in one step. Therefore a list gets a room
 first, and then the room changes. Reading a list checks each room: it leaves out rooms that do not belong there, and removes
@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 from ...drivers.redis.cluster import Call, RedisLink, Script
 from ...models import DIRECT, PRIVATE, PUBLIC, Fact, Room
 from ..members import MEMBER
+from ..properties import ROOM
 
 __all__ = ["RedisLists"]
 
@@ -80,7 +81,7 @@ class RedisLists:
     async def add(self, facts: Iterable[tuple[str, Fact]]) -> None:
         """Put rooms on the lists of the facts that are about to hold in them: (room, fact) each."""
         now = _now()
-        keys = [(self._key(fact.kind, fact.key), room) for room, fact in facts]
+        keys = [(self._key(fact.kind, fact.key), room) for room, fact in facts if _is_listed(fact)]
         if keys:
             await self._link.run([Call(key, ("HSET", key, room, now)) for key, room in keys])
 
@@ -200,6 +201,11 @@ class RedisLists:
 
     def _scripted(self, *keys: str, arguments: tuple[object, ...]) -> Call:
         return Call(keys[0], arguments, self.script, keys)
+
+
+def _is_listed(fact: Fact) -> bool:
+    """Are rooms found by this fact? There are many others, one for each message with attachments, and nobody would remove their lists."""
+    return fact.kind == MEMBER or (not fact.key and fact.kind != ROOM)
 
 
 def _now() -> int:

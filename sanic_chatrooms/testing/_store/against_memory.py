@@ -161,7 +161,7 @@ async def _shown(store: Store, random: Random, drafted: list[Draft]) -> list[Any
     shown.append(await _toggles(store, room, limit, target=max(head - random.randrange(30), 1)))
     shown += [(await store.facts(room, kind)).facts for kind in KINDS]
     shown.append((await store.all_facts(room, limit=limit)).facts)
-    shown += [(await store.facts_of(kind, user)).facts for kind in KINDS for user in USERS]
+    shown += [(await store.facts_of(MEMBER, user)).facts for user in USERS]
     shown += [await store.facts_about(room, user) for user in USERS]
     shown += [await store.unread(user, ROOMS, limit) for user in USERS]
     ranges = {room: [(1, head // 3), (head // 3 + 5, head // 2), (head - 3, head + 9)]}

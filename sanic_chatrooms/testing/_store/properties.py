@@ -4,7 +4,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ...models import PRIVATE, PUBLIC, Draft, Room
+from ...models import PRIVATE, PUBLIC, Draft, Member, Room
+from ...stores import members
 from ...stores.base import Store
 from ...stores.properties import HISTORY_KEPT, room_fact
 from .hooks import StoreHooks, listed, result
@@ -68,12 +69,13 @@ class PropertyTests(StoreHooks):
     async def test_37_a_room_has_the_properties_with_which_it_was_made(self) -> None:
         async with self.two_processes() as (one, other):
             wanted = Room("club", "", 0, created_at=self.now(), history=((7, "world"),), **ALL)
-            room, made = await one.create_room(wanted, key=("u1", "k"), hash=b"h")
+            joined = (members.member_fact(Member("u1", "Ada")),)
+            room, made = await one.create_room(wanted, facts=joined, key=("u1", "k"), hash=b"h")
             again, made_again = await other.create_room(wanted, key=("u1", "k"), hash=b"h")
 
             assert (made, made_again) == (True, False)
             assert room == again == await other.room("club") == replace(wanted, epoch=room.epoch, history=())
-            (shown,) = (await other.rooms(fact=("room", ""))).rooms
+            (shown,) = (await other.rooms(fact=(members.MEMBER, "u1"))).rooms
             assert shown == room
 
     async def test_37_updating_a_room_without_an_event_changes_the_same_properties(self) -> None:
