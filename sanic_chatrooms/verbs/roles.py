@@ -48,12 +48,14 @@ async def give_role(ctx: Ctx, ask: NewRole) -> Settled:
     async def make() -> Change | int:
         user, standing = await target_of(ctx, ask.user)
         await _judge(ctx, ask, user, standing)
-        member = await members.find(ctx.core.store, ctx.seat.room.id, user.id)
-        if member is None:
+        known = await ctx.core.store.fact(ctx.seat.room.id, members.MEMBER, user.id)
+        if known is None:
             raise InvalidField("is not a member of the room", field="user")
+        member = members.as_member(known)
         if member.role == ask.role and not (member.creator and ctx.actor is not None):
             return standing.role_seq
-        fact = members.member_fact(replace(member, role=ask.role, creator=False))
+        # `was`: whoever leaves meanwhile stays away
+        fact = replace(members.member_fact(replace(member, role=ask.role, creator=False)), was=known.value)
         payload = encode(RoleChanged(user, ask.role, ctx.sender))
         return Change(payload, {"facts": (fact,), "restricts": True})
 

@@ -29,7 +29,7 @@ from .sanic_contract import Capabilities, FastParts, log_start, probe
 from .socket.fast import FastConnection
 from .socket.lone import LoneConnection
 from .socket.plain import PlainConnection
-from .socket.turns import READ_AT_ONCE, Turns
+from .socket.turns import Turns, turns_to_read
 from .workers.garbage import COLLECTOR
 from .workers.stop_accepting import stop_accepting
 
@@ -92,7 +92,7 @@ class Mounted:
         """Requests that are being admitted, or were admitted and are no connection yet."""
         self.turns = Turns()
         """Those behind them, at the door, …"""
-        self.reading = Turns(READ_AT_ONCE)
+        self.reading = turns_to_read()
         """… and those behind these, of whom is not known yet what they ask."""
 
     def settings(self) -> Settings:

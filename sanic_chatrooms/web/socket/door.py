@@ -96,8 +96,7 @@ class Door(asyncio.Protocol):
         self._asked = True
         self._timer.cancel()
         self._transport.pause_reading()
-        if not self._reading.take(self._read):
-            self._read()
+        self._reading.take(self._read)  # has room for as many as may be connected
 
     def _read(self) -> None:
         if self._transport.is_closing():

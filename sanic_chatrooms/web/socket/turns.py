@@ -5,10 +5,11 @@ wait for all of their handshakes. Reading the heads of 2,000 takes 0.1 seconds.
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 
-__all__ = ["READ_AT_ONCE", "Turns"]
+__all__ = ["READ_AT_ONCE", "Turns", "turns_to_read"]
 
 AT_ONCE = 2
 """Requests that begin in a turn. What a connection does until it is in its room takes one or two milliseconds, most of it in later turns."""
@@ -21,7 +22,7 @@ MOST = 10_000
 class Turns:
     """First come, first served. Nothing runs for a request while it waits."""
 
-    def __init__(self, at_once: int = AT_ONCE, most: int = MOST) -> None:
+    def __init__(self, at_once: int = AT_ONCE, most: float = MOST) -> None:
         self.waiting: deque[Callable[[], None]] = deque()
         self._at_once = at_once
         self._most = most
@@ -42,3 +43,8 @@ class Turns:
             asyncio.get_running_loop().call_soon(self._next)
         for _ in range(min(self._at_once, len(self.waiting))):
             self.waiting.popleft()()
+
+
+def turns_to_read() -> Turns:
+    """For requests that are not read yet: as many as are connected. Those who are too many to begin are refused in their order."""
+    return Turns(READ_AT_ONCE, math.inf)

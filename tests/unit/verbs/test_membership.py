@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from sanic_chatrooms import Forbidden, User
 from sanic_chatrooms.access.standing import Standing
 from sanic_chatrooms.chat import Chat
-from sanic_chatrooms.models import Fact, Member, Room
+from sanic_chatrooms.models import Appended, Draft, Fact, Member, Room
 from sanic_chatrooms.stores import members
 from sanic_chatrooms.testing import MemoryClient, chat_client
 from sanic_chatrooms.testing.connections import running_core
@@ -97,6 +98,28 @@ async def test_a_name_that_is_given_while_the_role_changes_keeps_the_role(
     assert there is not None
     assert (there.name, there.role) == ("Ada L.", "member")
     assert await types(chat, "general") == ["member.role", "member.role"]
+
+
+async def test_a_role_is_not_given_to_who_leaves_meanwhile(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, bob = await chat_client(chat, ADA), await chat_client(chat, BOB)
+    for client in (ada, bob):
+        await client.ack("join", room="general")
+    await add_member(chat.core, "general", BOB, "owner")
+    append = chat.core.journal.append
+
+    async def left_first(draft: Draft, *how: Any) -> Appended:
+        monkeypatch.setattr(chat.core.journal, "append", append)
+        await ada.ack("leave", room="general")
+        return await append(draft, *how)
+
+    monkeypatch.setattr(chat.core.journal, "append", left_first)
+
+    refused = await bob.error("member.role", room="general", payload={"user": "u1", "role": "moderator"})
+
+    assert refused["field"] == "user"
+    assert await member(chat, "general", ADA) is None
 
 
 async def test_leaving_ends_membership_on_all_connections(chat: Chat) -> None:

@@ -11,7 +11,7 @@ from unittest.mock import Mock
 import pytest
 
 from sanic_chatrooms.web.socket.door import Door
-from sanic_chatrooms.web.socket.turns import READ_AT_ONCE, Turns
+from sanic_chatrooms.web.socket.turns import READ_AT_ONCE, Turns, turns_to_read
 
 UPGRADE = b"GET /chat/ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n"
 PAGE = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -21,7 +21,7 @@ class Street:
     """Doors of one server, and what becomes of what is said at them."""
 
     def __init__(self) -> None:
-        self.reading = Turns(READ_AT_ONCE)
+        self.reading = turns_to_read()
         self.read: list[bytes] = []
         self.doorway = Mock(connections=set())
         self.doorway.request_in.side_effect = self._read
@@ -109,10 +109,13 @@ async def test_where_reading_fails_nobody_waits_for_it_without_end(street: Stree
     assert street.way.arrive.call_count == 2
 
 
-async def test_where_too_many_wait_the_next_is_read_at_once(street: Street) -> None:
-    """And gets its refusal, if as many wait to begin."""
-    street.reading = Turns(READ_AT_ONCE, most=0)
+async def test_where_too_many_wait_to_begin_the_last_ones_are_refused(street: Street) -> None:
+    beginning, taken = Turns(0, most=30), list[bool]()  # nobody begins
+    street.way.arrive.side_effect = lambda request, door: taken.append(beginning.take(Mock()))
 
-    street.knock(UPGRADE)
+    for _ in range(60):
+        street.knock(UPGRADE)
+    for _ in range(60 // READ_AT_ONCE):
+        await asyncio.sleep(0)
 
-    assert len(street.read) == 1
+    assert taken == [True] * 30 + [False] * 30
