@@ -169,13 +169,13 @@ async def test_every_receiver_hears_the_same_whole_and_once(workers: Workers) ->
     talkers = [Talker(f"user-{i}", checker, urls, random.Random(i), news) for i in range(CLIENTS)]
     running = [asyncio.ensure_future(talker.run()) for talker in talkers]
     assert await _until(
-        lambda: all(len(talker.witness.streams) == len(ROOMS) for talker in talkers), news, 10
+        lambda: all(len(talker.witness.streams) == len(ROOMS) for talker in talkers), news, 60
     )
 
     await _storm(talkers, dice)
-    assert await _until(lambda: not any(talker.waiting for talker in talkers), news, 5), "an ack is missing"
+    assert await _until(lambda: not any(talker.waiting for talker in talkers), news, 60), "an ack is missing"
     heads = {room: head.seq for room, head in (await workers.store.heads(ROOMS)).items()}
-    await _until(lambda: all(_is_at(talker, heads) for talker in talkers), news, 5)
+    await _until(lambda: all(_is_at(talker, heads) for talker in talkers), news, 60)
     for room in ROOMS:
         await checker.read(workers.store, room)
     found = checker.flaws() + checker.gaps() + [str(e) for talker in talkers for e in talker.witness.errors]
