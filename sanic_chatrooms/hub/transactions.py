@@ -95,14 +95,10 @@ class Transactions:
         try:
             while numbered := await outbox.number(AT_ONCE):
                 found = True
+                await self._tell_all(numbered)
                 for draft, result in numbered:
                     if isinstance(result, Stale):
                         await self._judge_again(outbox, draft)
-                    else:
-                        self._tell(draft, result)
-                for draft, result in numbered:
-                    if isinstance(result, Appended) and not result.duplicate:
-                        await self._tell_users(draft, result)
         except Unavailable:
             self._doubt()  # an event may be stored that was not delivered here
             await asyncio.sleep(self._interval)
@@ -110,6 +106,15 @@ class Transactions:
             self._doubt()
             raise
         return found
+
+    async def _tell_all(self, numbered: list[tuple[Draft, Appended | ChatError]]) -> None:
+        # Before anybody is judged again, which may fail: nobody else will tell of what is stored.
+        for draft, result in numbered:
+            if not isinstance(result, Stale):
+                self._tell(draft, result)
+        for draft, result in numbered:
+            if isinstance(result, Appended) and not result.duplicate:
+                await self._tell_users(draft, result)
 
     async def _judge_again(self, outbox: Outbox, draft: Draft) -> None:
         """Somebody lost rights in the room after the app's call: perhaps the sender."""

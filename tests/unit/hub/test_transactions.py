@@ -287,6 +287,22 @@ async def test_who_was_muted_between_the_call_and_the_commit_is_not_heard_and_ot
     assert "for room r was dropped: you may read here and not write" in caplog.text
 
 
+async def test_what_cannot_be_judged_now_keeps_nothing_that_is_stored_untold() -> None:
+    store = OutboxInMemory()
+
+    async def away(draft: Draft) -> Draft:
+        raise Unavailable
+
+    async with numbering(store, away) as (_, told, _):
+        await store.append([replace(draft("member.kicked"), restricts=True)])
+        store.commit([replace(draft("WAITS"), judged=0), draft("ONE"), draft("TWO")])
+        async with asyncio.timeout(30):
+            await told.heard.wait()
+        await asyncio.sleep(0)
+
+    assert told.types == told.users == ["ONE", "TWO"]
+
+
 async def test_what_cannot_be_judged_now_waits() -> None:
     store, outages = OutboxInMemory(), [Unavailable(), Unavailable()]
 
