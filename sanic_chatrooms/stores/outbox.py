@@ -37,8 +37,9 @@ class Outbox(ABC):
         """Store and number drafts whose transactions are committed, oldest first; what became of each.
 
         At most `limit`; none means that nothing waits. A draft is in one result of one process. What cannot be stored
-        (`RoomNotFound`, `Conflict`) is dropped; what is `Stale` stays, and is a result of each process that asks. Raises `Unavailable`: then it is not known whether drafts were stored
-        that are in no result.
+        (`RoomNotFound`, `Conflict`) is dropped; what is `Stale` stays, and is a result of each process that asks. Raises
+        `Unavailable`: then it is not known whether drafts were stored that are in no result. Where the database can tell that later,
+        they are in the next one.
         """
 
     @abstractmethod

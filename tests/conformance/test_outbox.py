@@ -30,7 +30,8 @@ from sanic_chatrooms.support.clock import now
 from sanic_chatrooms.support.ids import new_id
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.rooms import create
-from tests.support.postgres import new_database
+from tests.support.lost_commit import loses_commits
+from tests.support.postgres import PostgresServer, new_database
 
 KINDS = ("AsyncSession", "AsyncConnection", "Session", "Connection")
 
@@ -99,6 +100,31 @@ async def test_what_was_committed_is_numbered_and_what_was_rolled_back_is_not(
     assert (answer.seq, answer.duplicate) == (1, False)
     assert await texts(store) == ["kept"]
     assert await store.number(100) == []
+
+
+@pytest.mark.parametrize("done", [True, False])
+async def test_what_was_numbered_though_the_answer_was_lost_is_a_result_once(
+    postgres: PostgresServer, postgres_url: str, done: bool
+) -> None:
+    item = draft("numbered")
+    async with loses_commits(postgres) as link:
+        store = SQLStore(link.url(postgres_url))
+        await store.start("default", Bounds())
+        await store.create_room(Room("r", "", 0))
+        async with transaction(postgres_url, "AsyncConnection") as (within, end):
+            await store.put(within, item, nothing)
+            await end(True)
+
+        link.lose(item.msg_id.encode(), done=done)
+        with pytest.raises(Unavailable):
+            await store.number(100)
+        ((told, answer),) = await store.number(100)
+        rest = await store.number(100)
+        await store.stop()
+
+    assert (told, rest) == (item, [])
+    assert isinstance(answer, Appended)
+    assert (answer.seq, answer.duplicate) == (1, False)
 
 
 async def test_an_event_keeps_all_that_its_draft_said(store: SQLStore, engine: Any) -> None:

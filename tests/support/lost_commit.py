@@ -1,4 +1,4 @@
-"""A PostgreSQL server behind a socket that loses the answer to a COMMIT: the server has done it, and nobody is told."""
+"""A PostgreSQL server behind a socket that loses COMMITs, or the answers to them: nobody is told what became of the transaction."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ class LosesCommits:
         self.directory = directory
         self.word: bytes | None = None
         """None when the answer was lost."""
+        self._done = True
         self._target = server.directory / SOCKET
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def lose(self, word: bytes) -> None:
-        """Lose the answer to the COMMIT of the next transaction in which this is said."""
-        self.word = word
+    def lose(self, word: bytes, *, done: bool = True) -> None:
+        """Lose the answer to the COMMIT of the next transaction in which this is said; or, not `done`, the COMMIT itself."""
+        self.word, self._done = word, done
 
     def url(self, url: str) -> str:
         """The address of a database of the server, by this socket."""
@@ -57,6 +58,8 @@ class LosesCommits:
             if self.word and self.word in said and b"COMMIT" in data:
                 self.word = None
                 cut.set()
+                if not self._done:
+                    break
             there.write(data)
         there.close()
 

@@ -51,6 +51,14 @@ class Database(ABC):
         Without `bounded` it may take any time, and wait for any time: for changes of tables.
         """
 
+    def transaction(self, connection: Connection) -> str | None:
+        """Names the transaction of a `write`, for `was_done`; None where that cannot tell."""
+        return None
+
+    def was_done(self, connection: Connection, transaction: str | None) -> bool:
+        """Is it known that this transaction was carried out? Raises `Unavailable` while it is under way."""
+        return False
+
     @abstractmethod
     def require_free(self) -> None:
         """Raises `InvalidField` where the task that asks holds up the database itself, and would wait for ever."""

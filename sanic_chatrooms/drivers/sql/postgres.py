@@ -30,6 +30,9 @@ _IDENTITY = text(
     "SELECT format('%s, table %s of server %s', current_database(), to_regclass(:name)::oid, pg_postmaster_start_time())"
 )
 
+_TRANSACTION = text("SELECT CAST(txid_current() AS text)")
+_STATUS = text("SELECT txid_status(CAST(CAST(:transaction AS text) AS bigint))")
+
 _UNBOUNDED = """
 SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true),
        set_config('idle_in_transaction_session_timeout', '0', true),
@@ -127,6 +130,24 @@ class Postgres(Database):
                 return done
 
         return await self._run(lambda: _twice(run), self._timeout if bounded else None)
+
+    def transaction(self, connection: Connection) -> str | None:
+        """See `Database.transaction`."""
+        return str(connection.scalar(_TRANSACTION))
+
+    def was_done(self, connection: Connection, transaction: str | None) -> bool:
+        """See `Database.was_done`."""
+        if transaction is None:
+            return False
+        try:
+            status = connection.scalar(_STATUS, {"transaction": transaction})
+        except DBAPIError as exc:
+            if _code(exc) == asyncpg.InvalidParameterValueError.sqlstate:  # another server, without this past
+                return False
+            raise
+        if status == "in progress":
+            raise Unavailable
+        return bool(status == "committed")
 
     async def bounded(self, run: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What `run` returns or raises. Raises `Unavailable` after the time limit, and where the server is away."""

@@ -1,8 +1,10 @@
 """The outbox of `SQLStore`: a table that the app's own transactions write to, and workers empty."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import compress
+from typing import Any, TypeAlias, TypeVar
 from weakref import WeakSet
 
 import msgspec
@@ -11,21 +13,41 @@ from sqlalchemy.exc import UnboundExecutionError
 from sqlalchemy.orm import Session
 
 from ...drivers.sql.database import Database
-from ...errors import InvalidField
-from ...models import Draft, Fact, Relation, Sender
+from ...errors import ChatError, InvalidField, Unavailable
+from ...models import Appended, Draft, Fact, Relation, Sender
+from ..base import Stale
 from .schema import Schema
 
 __all__ = ["Outgoing"]
 
 T = TypeVar("T")
 
+_Results: TypeAlias = list[tuple[Draft, Appended | ChatError]]
+
+
+class _Numbered:
+    """What came of one turn of numbering, if its transaction was carried out."""
+
+    def __init__(self) -> None:
+        self.results: _Results = []
+        self.transaction: str | None = None
+
 
 class Outgoing:
     """The rows of one instance's outbox."""
 
-    def __init__(self, schema: Schema, database: Database) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        database: Database,
+        append: Callable[[Connection, Sequence[Draft]], list[Appended | ChatError]],
+    ) -> None:
+        """`append` stores drafts as a step of a transaction."""
         self._table = schema.outbox
         self._database = database
+        self._append = append
+        self._unsure: list[_Numbered] = []
+        """Turns of which it is not known whether they were carried out."""
         self._known: WeakSet[Engine] = WeakSet()  # that lead to our table
         self._watched: WeakSet[Connection] = WeakSet()
 
@@ -80,13 +102,47 @@ class Outgoing:
 
     # ---- after it ----
 
-    def waiting(self, connection: Connection) -> bool:
-        """Is anything there?"""
+    async def number(self, limit: int) -> _Results:
+        """See `Outbox.number`."""
+        if told := await self._settle():
+            return told
+        if not await self._database.read(self._is_waiting):
+            return []
+        numbered = _Numbered()
+        try:
+            await self._database.write(lambda c: self._number(c, limit, numbered))
+        except Unavailable:
+            self._unsure.append(numbered)
+            raise
+        return numbered.results
+
+    async def _settle(self) -> _Results:
+        """The results of a turn that was carried out though its answer was lost."""
+        while self._unsure:
+            numbered = self._unsure.pop(0)
+            ask = partial(self._database.was_done, transaction=numbered.transaction)
+            try:
+                if await self._database.read(ask):
+                    return numbered.results
+            except Unavailable:
+                self._unsure.insert(0, numbered)
+                raise
+        return []
+
+    def _is_waiting(self, connection: Connection) -> bool:
         return connection.execute(select(self._table.c.id).limit(1)).first() is not None
 
-    def take(self, connection: Connection, limit: int) -> list[tuple[int, Draft]]:
-        """The oldest, with their ids. Nobody else gets these before the transaction ends."""
-        return [(row.id, _draft(row)) for row in connection.execute(self._oldest(limit))]
+    def _number(self, connection: Connection, limit: int, numbered: _Numbered) -> None:
+        # Nobody else gets these before the transaction ends.
+        waiting = [(row.id, _draft(row)) for row in connection.execute(self._oldest(limit))]
+        drafts = [draft for _, draft in waiting]
+        results = self._append(connection, drafts) if drafts else []
+        known = [not isinstance(result, Unavailable) for result in results]
+        done = [not isinstance(result, Unavailable | Stale) for result in results]
+        ids = [id for (id, _), gone in zip(waiting, done, strict=True) if gone]
+        connection.execute(self._table.delete().where(self._table.c.id.in_(ids)))
+        numbered.results = list(compress(zip(drafts, results, strict=True), known))
+        numbered.transaction = self._database.transaction(connection)
 
     def _oldest(self, limit: int) -> Select[Any]:
         return select(self._table).order_by(self._table.c.id).limit(limit).with_for_update()
@@ -99,10 +155,6 @@ class Outgoing:
     def drop(self, connection: Connection, msg_id: str) -> None:
         """See `Outbox.drop`."""
         connection.execute(self._table.delete().where(self._table.c.msg_id == msg_id))
-
-    def remove(self, connection: Connection, ids: list[int]) -> None:
-        """These are done."""
-        connection.execute(self._table.delete().where(self._table.c.id.in_(ids)))
 
 
 async def _run(within: Any, work: Callable[[Connection], T]) -> T:

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from functools import wraps
-from itertools import compress
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from sqlalchemy import URL, Connection
@@ -11,11 +10,11 @@ from sqlalchemy import URL, Connection
 from ...drivers.sql.address import take_prefix, with_prefix
 from ...drivers.sql.open import make_database
 from ...drivers.sql.tables import lock_tables
-from ...errors import ChatError, ConfigError, Unavailable
+from ...errors import ChatError, ConfigError
 from ...models import Appended, Draft
 from ...support.clock import Clock, Steady
 from ...support.words import Query
-from ..base import Bounds, Stale, Store
+from ..base import Bounds, Store
 from ..outbox import Outbox
 from ..search import Hits, SearchIndex
 from .appender import make_appender
@@ -120,9 +119,9 @@ class SQLStore(Store, Outbox, SearchIndex):
             ),
             Erasure: Erasure(self._schema, past),
         }
-        self._outgoing = Outgoing(self._schema, self._database)
         await self._database.start(bounds.timeout)
         self._appender = make_appender(self._database, self._schema, past, bounds)
+        self._outgoing = Outgoing(self._schema, self._database, self._appender.append_within)
         self._upkeep = Upkeep(self._database, self._schema, past, bounds, self._clock)
         self._indexing = Indexing(self._database, self._schema, past, directory, bounds, self._clock)
         try:
@@ -248,20 +247,7 @@ class SQLStore(Store, Outbox, SearchIndex):
 
     async def number(self, limit: int) -> list[tuple[Draft, Appended | ChatError]]:
         """See `Outbox.number`."""
-        if not await self._database.read(self._outgoing.waiting):
-            return []
-        return await self._database.write(lambda c: self._number(c, limit))
-
-    def _number(self, connection: Connection, limit: int) -> list[tuple[Draft, Appended | ChatError]]:
-        waiting = self._outgoing.take(connection, limit)
-        if not waiting:
-            return []
-        drafts = [draft for _, draft in waiting]
-        results = self._appender.append_within(connection, drafts)
-        known = [not isinstance(result, Unavailable) for result in results]
-        done = [not isinstance(result, Unavailable | Stale) for result in results]
-        self._outgoing.remove(connection, [id for (id, _), gone in zip(waiting, done, strict=True) if gone])
-        return list(compress(zip(drafts, results, strict=True), known))
+        return await self._outgoing.number(limit)
 
     async def judge(self, draft: Draft) -> None:
         """See `Outbox.judge`."""
