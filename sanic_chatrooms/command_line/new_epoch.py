@@ -40,7 +40,7 @@ def new_epoch(source: Source, rooms: list[str], as_json: bool) -> None:
 
 async def _renew(source: Source, rooms: Sequence[str]) -> list[str]:
     async with source.store() as store:
-        if source.is_database:  # all in one transaction, with the rooms that nobody sees
+        if source.is_database:  # with the rooms that nobody sees
             renewed: list[str] = await store.renew_epochs(rooms or None)
             return renewed
         return await _renew_each(store, rooms or [room async for room in _all_of(store)])

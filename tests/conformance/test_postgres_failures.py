@@ -18,7 +18,8 @@ from sanic_chatrooms.drivers.sql.prepared import Prepared
 from sanic_chatrooms.errors import ChatError, ConfigError, RoomNotFound, Unavailable
 from sanic_chatrooms.models import Appended, Draft, Room
 from sanic_chatrooms.stores.base import Bounds
-from sanic_chatrooms.stores.sql.schema import metadata
+from sanic_chatrooms.stores.sql.functions_postgres import opened_call
+from sanic_chatrooms.stores.sql.schema import Schema, metadata
 from sanic_chatrooms.stores.sql.store import SQLStore
 from sanic_chatrooms.support.ids import new_id
 from tests.support.lost_commit import loses_commits
@@ -248,6 +249,89 @@ async def test_new_epochs_can_be_given_by_hand(postgres_url: str) -> None:
 
         assert await given.wait() == 0
         assert await epoch(store) != before
+
+
+async def append_by(url: str) -> Appended:
+    async with started(url) as store:
+        (answer,) = await append_until_known(store, [draft()])
+        assert isinstance(answer, Appended)
+        return answer
+
+
+@pytest.fixture
+async def many_rooms(postgres: PostgresServer, postgres_url: str) -> AsyncIterator[Any]:
+    """A connection to a database with 2500 rooms, of which the time limit allows 1500 new epochs. It also cuts short the attempt
+    that comes to the 1700th. Table `renewed` tells which rooms have new ones."""
+    async with with_rooms(postgres_url) as store:
+        await store.append([draft()])
+    side = await on_the_side(postgres, postgres_url)
+    await side.execute(
+        """
+        INSERT INTO chatrooms_default_room (name, epoch, head, floor, title, visibility, attributes, created_at, auto, announce, hash)
+        SELECT 'room' || n, '', 0, 0, '', 'public', '{}', 0, true, false, '' FROM generate_series(2, 2500) n;
+        UPDATE chatrooms_default_room SET epoch = 'first';
+        CREATE TABLE renewed (id bigint);
+        CREATE SEQUENCE in_all;
+        CREATE FUNCTION renew() RETURNS trigger LANGUAGE plpgsql AS $$
+        DECLARE
+            n int := coalesce(nullif(current_setting('test.renewed', true), ''), '0')::int + 1;  -- by this transaction
+        BEGIN
+            IF n > 1500 OR nextval('in_all') = 1700 THEN
+                RAISE query_canceled;
+            END IF;
+            PERFORM set_config('test.renewed', n::text, true);
+            INSERT INTO renewed VALUES (NEW.id);
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER renew BEFORE UPDATE OF epoch ON chatrooms_default_room FOR EACH ROW EXECUTE FUNCTION renew();
+        """
+    )
+    yield side
+    await side.close()
+
+
+_RENEWED = "SELECT count(*), count(DISTINCT id) FROM renewed"
+_EPOCHS = "SELECT count(DISTINCT epoch) FROM chatrooms_default_room WHERE epoch <> 'first'"
+_ELSEWHERE = "UPDATE chatrooms_default_meta SET value = '1.00000001' WHERE name = 'place'"
+
+
+async def test_epochs_of_more_rooms_than_the_time_limit_allows_are_new_before_anything_is_stored(
+    many_rooms: Any, postgres_url: str
+) -> None:
+    await many_rooms.execute(_ELSEWHERE)
+
+    answers = await asyncio.gather(append_by(postgres_url), append_by(postgres_url))
+
+    assert "first" not in {answer.epoch for answer in answers}
+    assert answers[0].epoch == answers[1].epoch
+    assert await many_rooms.fetchval(_EPOCHS) == 2500
+    assert tuple(await many_rooms.fetchrow(_RENEWED)) == (2500, 2500), "once, however many workers were at it"
+
+
+async def test_epochs_are_new_from_the_first_room_on_if_another_failover_comes_between(
+    many_rooms: Any, postgres_url: str
+) -> None:
+    step = f"SELECT renewed, unfinished FROM {opened_call(Schema('default')).split()[-1]}"
+    await many_rooms.execute(_ELSEWHERE + "; ALTER SEQUENCE in_all RESTART 1701")
+    begun = tuple(await many_rooms.fetchrow(step))
+    gone_on = tuple(await many_rooms.fetchrow(step))
+    await many_rooms.execute("UPDATE chatrooms_default_meta SET value = '2' || value WHERE name = 'place'")
+    await many_rooms.execute("TRUNCATE renewed")
+
+    steps = [tuple(await many_rooms.fetchrow(step)) for _ in range(4)]
+
+    assert begun == gone_on == (True, True)
+    assert steps == [(True, True), (True, True), (True, False), (False, False)]
+    assert tuple(await many_rooms.fetchrow(_RENEWED)) == (2500, 2500)
+
+
+async def test_new_epochs_of_many_rooms_by_hand_take_their_time(many_rooms: Any, postgres_url: str) -> None:
+    await many_rooms.execute("ALTER SEQUENCE in_all RESTART 1701")
+    async with started(postgres_url) as store:
+        renewed = await store.renew_epochs()
+
+    assert sorted(renewed) == renewed
+    assert len(renewed) == await many_rooms.fetchval(_EPOCHS) == 2500
 
 
 # ---- locked and refused ----

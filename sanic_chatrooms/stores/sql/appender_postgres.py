@@ -101,15 +101,19 @@ class PostgresAppender(Appender):
     async def _connect(self) -> Any:
         connection = await asyncpg.connect(**self._options)
         try:
-            if await connection.fetchval(self._opened):
-                logger.warning(
-                    "the database may have lost what it had acknowledged: all rooms have new epochs"
-                )
+            # Each step is kept: the next batch goes on where this one runs out of time.
+            while await self._renews(connection):
+                pass
         except BaseException:
             connection.terminate()
             raise
         self._connection = connection
         return connection
+
+    async def _renews(self, connection: Any) -> bool:
+        renewed, unfinished = await connection.fetchrow(self._opened)
+        _warn(renewed, unfinished)
+        return bool(unfinished)
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
@@ -130,3 +134,8 @@ class PostgresAppender(Appender):
                     await connection.close()
                 except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                     connection.terminate()
+
+
+def _warn(renewed: bool, unfinished: bool) -> None:
+    if renewed and not unfinished:
+        logger.warning("the database may have lost what it had acknowledged: all rooms have new epochs")

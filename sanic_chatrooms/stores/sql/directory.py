@@ -218,10 +218,14 @@ class Directory:
         return value
 
 
-def renew_epochs(connection: Connection, schema: Schema, rooms: Sequence[str] | None = None) -> list[str]:
-    """Give rooms, or all of them, a new epoch; -> the ids of those that are there."""
+def renew_epochs(
+    connection: Connection, schema: Schema, rooms: Sequence[str] | None, after: str
+) -> list[str]:
+    """Give some of these rooms, or of all, a new epoch: the next ones `after` this id; -> their ids, none at the end."""
     room = schema.room
-    wanted = select(room.c.id, room.c.name).where(room.c.name.is_not(None)).order_by(room.c.name)
+    wanted = (
+        select(room.c.id, room.c.name).where(room.c.name > after).order_by(room.c.name).limit(ROOMS_AT_ONCE)
+    )
     found = connection.execute(wanted if rooms is None else wanted.where(room.c.name.in_(rooms))).all()
     renewed = room.update().where(room.c.id == bindparam("of")).values(epoch=bindparam("new"))
     if found:  # in the order of their ids, in which appends lock them too

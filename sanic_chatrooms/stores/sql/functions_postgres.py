@@ -9,8 +9,11 @@ from .schema import Schema
 
 __all__ = ["make_functions", "opened_call"]
 
-VERSION = 1
+VERSION = 2
 """Of `opened`; see `append_postgres.VERSION`."""
+
+STEP = 1_000
+"""Rooms that one call of it gives new epochs: a call must end within the time limit of a store, however many rooms there are."""
 
 _SOURCE = text("SELECT prosrc FROM pg_proc WHERE oid = to_regproc(:name)")
 
@@ -21,6 +24,7 @@ DECLARE
   was_here text;
   was_lazy boolean;
   crashed boolean;
+  last_id bigint;
 BEGIN
   BEGIN
     -- Another cluster: restored from a dump. Another timeline: a standby took over, or an older state was restored.
@@ -32,13 +36,26 @@ BEGIN
   IF lazy THEN
     SET LOCAL synchronous_commit = on;  -- what this says must not be lost
   END IF;
-  PERFORM pg_advisory_xact_lock({key});  -- of several workers, the first does it
+  PERFORM pg_advisory_xact_lock({key});  -- several workers take turns
   SELECT m.value INTO was_here FROM {meta} m WHERE m.name = 'place';
   was_lazy := EXISTS (SELECT FROM {meta} m WHERE m.name = 'lazy');
   crashed := NOT EXISTS (SELECT FROM {boot});
   renewed := coalesce(was_here <> here, false) OR (was_lazy AND crashed);
+  unfinished := false;
   IF renewed THEN
-    UPDATE {room} SET epoch = replace(gen_random_uuid()::text, '-', '');
+    -- Until all rooms are done, the place has the last one's number behind it, so it is another place for everybody.
+    IF split_part(was_here, ' ', 1) = here THEN
+      last_id := nullif(split_part(was_here, ' ', 2), '')::bigint;
+    END IF;
+    WITH next AS (SELECT t.id FROM {room} t WHERE t.id > coalesce(last_id, 0) ORDER BY t.id LIMIT {step} FOR NO KEY UPDATE),
+         done AS (UPDATE {room} t SET epoch = replace(gen_random_uuid()::text, '-', '') FROM next WHERE t.id = next.id
+                  RETURNING t.id)
+    SELECT max(done.id), count(*) = {step} INTO last_id, unfinished FROM done;
+    IF unfinished THEN
+      INSERT INTO {meta} AS m (name, value) VALUES ('place', here || ' ' || last_id)
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+      RETURN;
+    END IF;
     DELETE FROM {meta} WHERE name = 'lazy';
   END IF;
   INSERT INTO {meta} AS m (name, value) VALUES ('place', here)
@@ -69,13 +86,16 @@ def _boot_table(schema: Schema) -> str:
 
 
 def opened_call(schema: Schema) -> str:
-    """To be called whenever a connection was opened: true if all rooms have new epochs since."""
-    return f'SELECT "{schema.name(f"opened_{VERSION}")}"()'
+    """To be called whenever a connection was opened that appends, and again while it is `unfinished`. Before that, nothing may be
+    appended. `renewed`: it gave new epochs, the last ones if it is not `unfinished`."""
+    return f'SELECT renewed, unfinished FROM "{schema.name(f"opened_{VERSION}")}"()'  # noqa: S608 - a name of ours
 
 
 def _opened_function(schema: Schema) -> tuple[str, str, str]:
     name = schema.name(f"opened_{VERSION}")
     tables = {noun: f'"{schema.name(noun)}"' for noun in ("room", "meta", "boot")}
-    body = _OPENED.format(key=lock_key(schema.prefix), **tables)
-    head = f'CREATE OR REPLACE FUNCTION "{name}"(OUT renewed boolean) LANGUAGE plpgsql'
+    body = _OPENED.format(key=lock_key(schema.prefix), step=STEP, **tables)
+    head = (
+        f'CREATE OR REPLACE FUNCTION "{name}"(OUT renewed boolean, OUT unfinished boolean) LANGUAGE plpgsql'
+    )
     return name, body, f"{head} AS $body${body}$body$"

@@ -182,7 +182,13 @@ class SQLStore(Store, Outbox, SearchIndex):
 
     async def renew_epochs(self, rooms: Sequence[str] | None = None) -> list[str]:
         """Give these rooms, or all, a new epoch, after a backup was restored. Returns the ids of rooms that exist."""
-        return await self._database.write(lambda c: renew_epochs(c, self._schema, rooms))
+        renewed: list[str] = []
+        while step := await self._renew_some(rooms, renewed[-1] if renewed else ""):
+            renewed += step
+        return renewed
+
+    async def _renew_some(self, rooms: Sequence[str] | None, after: str) -> list[str]:
+        return await self._database.write(lambda c: renew_epochs(c, self._schema, rooms, after))
 
     # ---- rooms, facts and secrets ----
 
