@@ -204,10 +204,7 @@ class Store(AppendsSoon, Erasing, ABC):
 
     @abstractmethod
     async def message(self, room: str, msg_id: str) -> Event | None:
-        """The event with this id (the server's), as it is now; None if there is none or it was trimmed.
-
-        Raises `RoomNotFound`.
-        """
+        """The event with this id (the server's), as it is now; None if there is none or it was trimmed. Raises `RoomNotFound`."""
 
     async def events(self, room: str, seqs: Collection[int]) -> dict[int, Event]:
         """The events with these numbers, as they are now. Trimmed and missing numbers are left out.
