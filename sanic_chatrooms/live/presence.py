@@ -23,6 +23,7 @@ from ..support.tasks import end
 from ..wire import events
 from ..wire.encode import encode
 from .diff import Diff, merged, parts
+from .here import Here, remove
 from .throttle import Throttle
 from .uncounted import Nowhere, Uncounted
 
@@ -48,12 +49,6 @@ _Key = tuple[str, str]
 """A room and a user's id."""
 _Counts = dict[str, int]
 """How many users are in each of some rooms."""
-
-
-class _Here(msgspec.Struct, gc=False):
-    user: Sender
-    sessions: int = 0
-    leaves_at: float = 0.0
 
 
 _decoder = msgspec.json.Decoder(Diff)
@@ -88,8 +83,8 @@ class Occupancy:
         self._ttl = ttl
         self._clock = clock
         self._emptied = emptied or (lambda room: None)
-        self._here: dict[_Key, _Here] = {}
-        self._leaving: dict[_Key, _Here] = {}
+        self._here: dict[_Key, Here] = {}
+        self._leaving: dict[_Key, Here] = {}
         """Entries whose grace period runs."""
         self._going: set[_Key] = set()
         """Entries that the backend has to remove."""
@@ -117,7 +112,7 @@ class Occupancy:
         key = (room, user.id)
         here = self._here.get(key)
         if here is None:
-            here = self._here[key] = _Here(user)
+            here = self._here[key] = Here(user)
             self._untold.add(key)
         here.sessions += 1
         here.user = user
@@ -126,7 +121,7 @@ class Occupancy:
             if room == ANYWHERE and self._leaving.pop((LEAVING, user.id), None) is not None:
                 self._going.add((LEAVING, user.id))
         if key in self._untold or key in self._going:
-            self._going.discard(key)
+            self._stays(key)
             return (await self.settle()).get(room)
         return None
 
@@ -158,11 +153,16 @@ class Occupancy:
     def _linger(self, key: _Key, user: Sender) -> None:
         here = self._here.get(key)
         if here is None:
-            here = self._here[key] = _Here(user)
+            here = self._here[key] = Here(user)
             self._untold.add(key)
         here.leaves_at = self._clock() + self._grace
-        self._going.discard(key)
+        self._stays(key)
         self._leaving[key] = here
+
+    def _stays(self, key: _Key) -> None:
+        self._going.discard(key)
+        if self._here[key].doubtful:
+            self._untold.add(key)
 
     async def online(self, room: str) -> int:
         """The number of users in the room; 0 if the backend does not answer."""
@@ -273,8 +273,13 @@ class Occupancy:
             self._untold |= untold
             self._renamed |= renamed
             self._stale += stale
+            self._doubt(untold)
             raise
-        joined = [entry for entry, new in zip(entries, came, strict=True) if new]
+        joined = [
+            entry
+            for key, entry, new in zip(keys, entries, came, strict=True)
+            if self._here[key].came() or new
+        ]
         # All who enter are told how many are there: asked here, it is one question and not one for each.
         rooms = {room for room, _ in untold}.difference(_NO_ROOMS)
         if not renamed:
@@ -287,15 +292,26 @@ class Occupancy:
     async def _drop(self) -> _Counts:
         keys = list(self._going)
         entries = [Entry(room, self._here[room, id].user) for room, id in keys]
-        gone = await self._presence.drop(entries) if entries else []
+        try:
+            gone = await remove(self._presence, entries, [self._here[key] for key in keys])
+        except BaseException:
+            self._doubt(keys)
+            self._untold.update(key for key in keys if key not in self._going)  # they came back meanwhile
+            raise
         went = [self._went(key) for key in keys]
         return await self._take_leave(
             [e for e, last, w in zip(entries, gone, went, strict=True) if last and w]
         )
 
+    def _doubt(self, keys: Iterable[_Key]) -> None:
+        for key in keys:
+            if (here := self._here.get(key)) is not None:
+                here.doubtful = True
+
     def _went(self, key: _Key) -> bool:
         if key not in self._going:
             # The user came back while the backend was asked. The next round adds them again.
+            self._here[key].doubtful = False
             self._untold.add(key)
             return False
         self._going.discard(key)

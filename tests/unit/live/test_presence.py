@@ -12,7 +12,8 @@ from sanic_chatrooms.brokers.memory import MemoryBroker, MemoryBus
 from sanic_chatrooms.errors import Unavailable
 from sanic_chatrooms.hub.hub import Hub
 from sanic_chatrooms.live.diff import NAMES_LIMIT
-from sanic_chatrooms.live.presence import ANYWHERE, LOOK_EVERY, STEP, Occupancy, _Here
+from sanic_chatrooms.live.here import Here
+from sanic_chatrooms.live.presence import ANYWHERE, LOOK_EVERY, STEP, Occupancy
 from sanic_chatrooms.models import Envelope, Room, Sender, user_room
 from sanic_chatrooms.presence.base import Entry
 from sanic_chatrooms.presence.memory import MemoryBoard, MemoryPresence
@@ -34,21 +35,19 @@ class Flaky(MemoryPresence):
     away = False
     uncountable = False
     """It takes changes, and answers no question."""
+    unanswered = 0
+    """So many of the next changes are carried out, and nobody hears of it."""
     lost: Collection[str] = ()
     """Rooms that cannot be counted; who asks about them and about others hears nothing."""
     meanwhile: Callable[[], Awaitable[None]] | None = None
 
     async def touch(self, entries: Sequence[Entry]) -> list[bool]:
         self._be_there()
-        answer = await super().touch(entries)
-        await self._interrupted()
-        return answer
+        return await self._answered(await super().touch(entries))
 
     async def drop(self, entries: Sequence[Entry]) -> list[bool]:
         self._be_there()
-        answer = await super().drop(entries)
-        await self._interrupted()
-        return answer
+        return await self._answered(await super().drop(entries))
 
     async def count(self, rooms: Collection[str]) -> dict[str, int]:
         self._be_there(asked=True)
@@ -64,10 +63,14 @@ class Flaky(MemoryPresence):
         if self.away or (asked and self.uncountable):
             raise Unavailable
 
-    async def _interrupted(self) -> None:
+    async def _answered(self, answer: list[bool]) -> list[bool]:
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile is not None:
             await meanwhile()
+        if self.unanswered:
+            self.unanswered -= 1
+            raise Unavailable
+        return answer
 
 
 class Ear:
@@ -451,7 +454,7 @@ async def test_who_comes_to_a_room_as_known_by_another_worker_is_told_how_many_t
 @waits
 async def test_who_is_kept_alive_does_not_keep_a_newcomer_waiting(worker: Worker) -> None:
     for n in range(3 * STEP):
-        worker.occupancy._here["a", f"n{n}"] = _Here(Sender(f"n{n}", "N"), 1)
+        worker.occupancy._here["a", f"n{n}"] = Here(Sender(f"n{n}", "N"), 1)
     sizes: list[int] = []
     touch = worker.presence.touch
 
@@ -648,6 +651,81 @@ async def test_a_worker_that_stops_takes_leave_of_those_who_are_on_no_other() ->
 
     assert two.told()[-1] == ([], ["Ada"], 1)
     assert await two.present() == ["Bob"]
+
+
+# ---- a presence whose answer is lost ----
+
+
+async def test_who_came_is_told_although_the_answer_was_lost(worker: Worker) -> None:
+    worker.presence.unanswered = 2
+    await worker.occupancy.entered("a", ADA)
+    await worker.pass_time(3)
+
+    assert worker.told() == [(["Ada"], [], 1)]
+
+
+async def test_who_goes_is_told_although_the_answer_was_lost(worker: Worker) -> None:
+    for room in ("a", ANYWHERE):
+        await worker.occupancy.entered(room, ADA)
+    worker.presence.unanswered = 1
+    for room in ("a", ANYWHERE):
+        worker.occupancy.exited(room, "u1", at_once=True)
+    await worker.pass_time(3)
+
+    assert worker.told() == [(["Ada"], [], 1), ([], ["Ada"], 0)]
+    assert worker.emptied == ["a", user_room("u1")]
+    assert worker.occupancy._here == {}
+
+
+async def test_who_is_on_another_worker_does_not_go_by_an_answer_that_was_lost() -> None:
+    one, two = await two_workers()
+    await one.occupancy.entered("a", ADA)
+    await two.occupancy.entered("a", ADA)
+    one.presence.unanswered = 1
+    one.occupancy.exited("a", "u1", at_once=True)
+    await one.pass_time(3)
+
+    assert one.told() == two.told() == [(["Ada"], [], 1)]
+
+    two.occupancy.exited("a", "u1", at_once=True)
+    await two.pass_time(1)
+    assert one.told()[1:] == two.told()[1:] == [([], ["Ada"], 0)]
+
+
+@pytest.mark.parametrize("during", [True, False], ids=["before the answer is lost", "after it"])
+@waits
+async def test_who_comes_back_while_it_is_unknown_whether_they_went_is_here(
+    worker: Worker, during: bool
+) -> None:
+    await worker.occupancy.entered("a", ADA)
+    back: list[asyncio.Future[int | None]] = []
+
+    async def come_back() -> None:
+        back.append(asyncio.ensure_future(worker.occupancy.entered("a", ADA)))
+        await asyncio.sleep(0)
+
+    worker.presence.unanswered = 1
+    worker.presence.meanwhile = come_back if during else None
+    worker.occupancy.exited("a", "u1", at_once=True)
+    await worker.occupancy.settle()
+    if not during:
+        await come_back()
+    await back[0]
+    await worker.pass_time(1)
+    assert await worker.present() == ["Ada"]
+
+    worker.occupancy.exited("a", "u1", at_once=True)
+    await worker.pass_time(2)
+    assert worker.told()[-1] == ([], ["Ada"], 0)
+
+
+async def test_a_new_name_is_told_although_the_answer_was_lost(worker: Worker) -> None:
+    await worker.occupancy.entered("a", ADA)
+    worker.presence.unanswered = 1
+    await worker.occupancy.renamed(["a"], Sender("u1", "Countess"))
+    await worker.pass_time(2)
+
+    assert worker.renamed() == [[], ["Countess"]]
 
 
 # ---- a presence that is away ----
