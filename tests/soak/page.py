@@ -50,8 +50,10 @@ PLAIN = """<!doctype html>
 """The frame of a conversation, with lines that take a browser nothing."""
 
 
-async def soak(scale: float, progress: Progress) -> Verdict:
+async def soak(scale: float, progress: Progress, only: Sequence[str] = ()) -> Verdict:
+    """`only`: names of measurements; none: all."""
     verdict, found = Verdict(), Found()
+    measures = [measure for measure in MEASURES if not only or measure.__name__ in only]
     rounds = max(1, round(ROUNDS * scale))
     server = await asyncio.to_thread(start_app, HERE / "_page_app.py")
     try:
@@ -62,10 +64,9 @@ async def soak(scale: float, progress: Progress) -> Verdict:
             pressed = max(5, round(KEYS * min(1.0, scale * ROUNDS)))
             visit = Visit(server, browser, await _guest(server, browser), many, pressed, verdict)
             for number in range(rounds):
-                for at, measure in enumerate((first_paint, opening, scrolling, plain, keys)):
-                    progress(
-                        (number + at / 5) / rounds, f"round {number + 1} of {rounds}: {measure.__name__}"
-                    )
+                for at, measure in enumerate(measures):
+                    done = (number + at / len(measures)) / rounds
+                    progress(done, f"round {number + 1} of {rounds}: {measure.__name__}")
                     await measure(visit, found)
             await browser.close()
     finally:
@@ -245,6 +246,9 @@ async def keys(visit: Visit, found: Found) -> None:
     await _ask(visit.server, "/talk?per_minute=0")
 
 
+MEASURES = (first_paint, opening, scrolling, plain, keys)
+
+
 async def _guest(server: ServerProcess, browser: Browser) -> StorageState:
     context = await browser.new_context(base_url=server.url)
     page = await context.new_page()
@@ -263,4 +267,4 @@ def _open(url: str) -> None:
 
 
 if __name__ == "__main__":
-    main(soak)
+    main(soak, [measure.__name__ for measure in MEASURES])

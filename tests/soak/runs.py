@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import importlib
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -48,11 +49,19 @@ def load(name: str) -> ModuleType:
     return importlib.import_module(f"tests.soak.{name}")
 
 
-def main(soak: Soak) -> None:
-    """Run it as a program: progress, figures, a verdict; exit status 0 if it passed."""
+def main(soak: Callable[..., Awaitable[Verdict]], parts: Sequence[str] = ()) -> None:
+    """Run it as a program: progress, figures, a verdict; exit status 0 if it passed.
+
+    `parts`: what it measures, if it takes `only`: those of them that somebody asks for.
+    """
     parser = argparse.ArgumentParser(description=sys.modules[soak.__module__].__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full length; default 1")
-    scale = parser.parse_args().scale
+    if parts:
+        parser.add_argument("--only", nargs="+", choices=parts, default=parts, help="measure only this")
+    given = parser.parse_args()
+    scale = given.scale
+    if parts:
+        soak = functools.partial(soak, only=given.only)
     began = time.monotonic()
     verdict = asyncio.run(_watched(soak, scale))
     for name, value in verdict.figures.items():
