@@ -280,8 +280,8 @@ export class App {
     room.kept = false;
     this.memory?.open(room);
     this.talk.leave();
+    this.book.enter(room); // before something is drawn: the answer is under way meanwhile
     this.#show(room, room.place);
-    this.book.enter(room);
     this.book.shown = room;
     this.book.look(room);
     this.#list();

@@ -3,7 +3,8 @@
 import { el } from "./dom.js";
 import { KeyedList } from "./keyed.js";
 
-const FULL = 20; // lines
+const FULL = 60; // lines
+const LONG_ROW = 20; // lines of a row that is the last one of its group: its text takes a browser long
 
 /** A row stays in its group, so that focus, hover and selection survive. A new one joins the group of the row before it, or begins one. */
 export class GroupedList extends KeyedList {
@@ -16,10 +17,10 @@ export class GroupedList extends KeyedList {
   place(rows) {
     this.#clean();
     const sums = new Map(); // group → lines
-    let [group, next, after] = [null, null, this.parent.firstChild];
+    let [group, next, after, full] = [null, null, this.parent.firstChild, true];
     for (const row of rows) {
       const home = this.get(row.key)?.parentElement;
-      if (home ? home !== group && !sums.has(home) : !group || sums.get(group) >= FULL) {
+      if (home ? home !== group && !sums.has(home) : full) {
         group = home ?? el("div.row-group");
         if (group !== after) this.parent.insertBefore(group, after);
         after = group.nextSibling;
@@ -27,7 +28,9 @@ export class GroupedList extends KeyedList {
         next = group.firstChild;
       }
       next = this.put(row, group, next);
-      sums.set(group, sums.get(group) + this.linesOf(this.get(row.key)));
+      const lines = this.linesOf(this.get(row.key));
+      sums.set(group, sums.get(group) + lines);
+      full = lines > LONG_ROW || sums.get(group) >= FULL;
     }
     this.#clean();
     for (const [one, lines] of sums) one.style.setProperty("--lines", lines);
