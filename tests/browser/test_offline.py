@@ -154,3 +154,26 @@ async def test_a_user_who_is_disconnected_for_good_is_told_why(served: ServedApp
     await expect(ended.get_by_role("button", name="Connect again")).to_be_focused()
     await page.keyboard.press("Enter")
     await entered(page)
+
+
+async def test_an_edit_goes_back_to_its_author_where_the_message_was_deleted_meanwhile(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    page = await new_page()
+    await enter(page, "Ada")
+    await say(page, "frst")
+    said = await messages(page).first.get_attribute("data-msg-id")
+    await page.context.set_offline(True)
+    await served.cut("Ada")
+    await composer(page).press("ArrowUp")
+    await page.get_by_test_id("edit-field").fill("first, and more")
+    await page.keyboard.press("Enter")
+    await expect(messages(page).first).to_have_attribute("data-status", "pending")
+
+    assert said
+    await served.chat.delete("general", said)
+    await page.context.set_offline(False)
+
+    await expect(page.get_by_test_id("deleted")).to_be_visible()
+    await expect(composer(page)).to_have_value("first, and more")

@@ -22,7 +22,7 @@ const SPARE = 50; // messages that are here and not drawn; if there are fewer, t
 const SCREEN = 45; // lines
 const PIECE = 400; // lines that come into the page together
 const BEFORE = 150; // lines above what is jumped to
-const MOST = 120; // messages, while nobody scrolls
+const MOST_DRAWN = 120; // messages, while nobody scrolls
 const HEARD = 5;
 
 export class Conversation {
@@ -68,7 +68,7 @@ export class Conversation {
   open(timeline, newAfter, target = null) {
     if (timeline !== this.timeline) this.unfolded.clear();
     if (target) this.unfolded.add(target.key);
-    Object.assign(this, { timeline, newAfter, most: MOST, stuck: !target, lastTop: 0, unseen: 0, from: 0, marked: target?.key });
+    Object.assign(this, { timeline, newAfter, most: MOST_DRAWN, stuck: !target, lastTop: 0, unseen: 0, from: 0, marked: target?.key });
     this.editing = this.#begun()?.key;
     this.ahead.forget();
     const left = this.inner.contains(focusBeside(this.inner));
@@ -147,17 +147,18 @@ export class Conversation {
     this.#rescue();
   }
 
-  // What somebody has begun to edit; `gone`: and a moderator deleted it.
+  // What somebody has begun to edit; `gone`: or to save, and a moderator deleted it.
   #begun(gone) {
-    return this.timeline.items.findLast(({ id, deleted }) => !deleted === !gone && this.context.edits().has(id));
+    return this.timeline.items.findLast(({ id, deleted, unsaved }) => !deleted === !gone && (this.context.edits().has(id) || unsaved));
   }
 
   #rescue() {
     const gone = this.#begun(true);
     if (!gone) return;
-    const edits = this.context.edits();
-    this.context.composer().takeBack(edits.get(gone.id), gone.key === this.editing);
-    edits.delete(gone.id);
+    this.context.composer().takeBack(this.context.edits().get(gone.id) ?? gone.unsaved, gone.key === this.editing);
+    this.context.edits().delete(gone.id);
+    gone.unsaved = undefined;
+    this.#rescue();
   }
 
   #rowsOf(items) {
@@ -249,8 +250,7 @@ export class Conversation {
 
   /** The newest message that this user may rewrite. */
   editLast() {
-    const { me, role } = this.context;
-    const last = this.timeline.items.findLast((item) => rightsOver(item, me(), role()).edit);
+    const last = this.timeline.items.findLast((item) => rightsOver(item, this.context.me(), this.context.role()).edit);
     if (last) this.edit(last);
   }
 

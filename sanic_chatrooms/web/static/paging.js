@@ -94,9 +94,7 @@ export class Paging {
     const { past, timeline } = room;
     const first = timeline.items[0]?.seq ?? Infinity;
     if (!all && past.end < first) return;
-    timeline.items = [...past.items.filter(({ seq }) => seq < first), ...timeline.items];
-    timeline.more = past.more;
-    timeline.bare.push(...past.bare);
+    timeline.follow(past);
     room.past = null;
   }
 

@@ -1,6 +1,6 @@
 // The messages of a room: events in order of `seq`, then our messages that the server has not confirmed.
 
-const KEPT = 2000;
+const MOST_ITEMS = 2000;
 const LAST = 8.64e12; // seconds; the latest date in JavaScript
 
 /** The text of a body, also if an app put something else there. */
@@ -40,6 +40,16 @@ export function introduce({ payload }, nameOf) {
   return Boolean(name) && name !== user.id;
 }
 
+// What was written to change it and is not stored: it goes nowhere now. It is kept for whoever wrote it.
+function abandoned({ change, unsaved = change?.text }) {
+  return { change: null, unsaved };
+}
+
+// It was loaded again: what we do to it goes on.
+function loadedAgain(item, event) {
+  return Object.assign(item, fieldsOf(event), { version: item.version && item.version + 1 }, event.deleted && abandoned(item));
+}
+
 /** An item's `version` grows with every change, so that a view redraws only changed items. */
 export class Timeline {
   items = [];
@@ -70,10 +80,9 @@ export class Timeline {
   /** Replace everything by this page. `end`: the number of the newest event. */
   replace(messages, more, end = messages.at(-1)?.seq ?? 0) {
     // The same key keeps its element, so that a reload does not flicker.
-    const keys = new Map(this.items.map(({ id, key }) => [id, key]));
-    this.items = messages.filter(this.shows).map(itemOf);
+    const known = new Map(this.items.map((item) => [item.id, item]));
+    this.items = messages.filter(this.shows).map((event) => (event.msgId && known.has(event.msgId) ? loadedAgain(known.get(event.msgId), event) : itemOf(event)));
     this.#heard = messages.at(-1)?.seq ?? 0;
-    for (const item of this.items) item.key = keys.get(item.id) ?? item.key;
     this.more = more;
     this.loaded = true;
     this.bare = [];
@@ -90,7 +99,7 @@ export class Timeline {
 
   #lacks(to, from = this.more ? (this.items[0]?.seq ?? to) : 1) {
     this.bare.push([from, to]);
-    this.#gone.splice(0).forEach(this.change, this);
+    this.#explain();
   }
 
   /** Add what stands in the log alone: lines, and the reasons of deletions. No lines below older messages that are not here: the next page ends where this begins. */
@@ -102,15 +111,30 @@ export class Timeline {
   /** Add a newer page at the end. */
   append(messages) {
     const last = this.items.at(-1)?.seq ?? 0;
-    this.#lacks((messages.at(-1)?.seq ?? 0) + 1, this.end + 1);
+    const from = this.end + 1;
     this.items = [...this.items, ...messages.filter((event) => event.seq > last && this.shows(event)).map(itemOf)];
     this.#heard = Math.max(this.#heard, messages.at(-1)?.seq ?? 0);
+    this.#lacks((messages.at(-1)?.seq ?? 0) + 1, from);
+  }
+
+  /** Become a part of this window, which has met it. */
+  follow(past) {
+    const first = this.items[0]?.seq ?? Infinity;
+    this.items = [...past.items.filter(({ seq }) => seq < first), ...this.items];
+    this.more = past.more;
+    this.bare.push(...past.bare);
+    this.#explain(past.#gone);
+  }
+
+  // Messages that came later than their deletions.
+  #explain(more = []) {
+    for (const event of [...this.#gone.splice(0), ...more]) this.change(event);
   }
 
   /** Drop the oldest if there are very many; `history` loads them again. */
   trim() {
-    if (this.items.length <= KEPT * 1.5) return;
-    this.items = this.items.slice(-KEPT);
+    if (this.items.length <= MOST_ITEMS * 1.5) return;
+    this.items = this.items.slice(-MOST_ITEMS);
     this.more = true;
   }
 
@@ -167,7 +191,7 @@ export class Timeline {
 
   /** Remove its content. */
   deleted(item, seq, because = "") {
-    this.#fold(item, seq, { payload: {}, text: "", edited: undefined, streaming: undefined, ended: undefined, deleted: true, because, change: null, reactions: undefined, pinned: undefined });
+    this.#fold(item, seq, { payload: {}, text: "", edited: undefined, streaming: undefined, ended: undefined, deleted: true, because, ...abandoned(item), reactions: undefined, pinned: undefined });
   }
 
   // The end of a message that was being written is no edit of it.

@@ -103,6 +103,32 @@ test("a row that is being edited stays until its message is deleted", () => {
   assert.notEqual(sign(), before);
 });
 
+test("what was to be saved goes back to whoever wrote it if the message was deleted meanwhile", async (t) => {
+  const gone = { ...said(1, "", { deleted: true, changed: 3 }), payload: {} };
+  const ways = { live: ({ timeline }) => timeline.apply(deleted(1, 3), false), "loaded again": ({ timeline }) => timeline.replace([gone], false) };
+  for (const [way, goes] of Object.entries(ways)) {
+    const it = await room(t);
+    it.edits.edit(it.room, it.item, "better");
+    await settled();
+    goes(it);
+    it.socket.refuse(it.socket.last("message.edit"), "message_not_found");
+    await settled();
+
+    assert.deepEqual(it.timeline.items.map(({ deleted: isGone, change, unsaved }) => [isGone, change, unsaved]), [[true, null, "better"]], way);
+  }
+});
+
+test("a change goes on when its message is loaded again", async (t) => {
+  const it = await room(t);
+  it.edits.edit(it.room, it.item, "better");
+  await settled();
+  it.timeline.replace([said(1, "good")], false);
+  it.socket.refuse(it.socket.last("message.edit"), "muted");
+  await settled();
+
+  assert.equal(it.timeline.items[0].change.error.code, "muted");
+});
+
 test("a deletion may have a reason", () => {
   const timeline = timelineOf(said(1), said(2), said(3), deleted(1, 4, { reason: "spam" }), deleted(2, 5), deleted(3, 6, { reason: 7 }));
 

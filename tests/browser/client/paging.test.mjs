@@ -6,6 +6,7 @@ import test from "node:test";
 import { Paging } from "../../../sanic_chatrooms/web/static/paging.js";
 import { addressOf, placeAt } from "../../../sanic_chatrooms/web/static/address.js";
 import { Room } from "../../../sanic_chatrooms/web/static/room.js";
+import { Timeline } from "../../../sanic_chatrooms/web/static/timeline.js";
 
 const event = (seq) => ({ type: "message", seq, msgId: `m${seq}`, timestamp: seq, payload: { text: "x", ...(seq === 20 && { parent: "m1" }) } });
 const range = (from, to) => Array.from({ length: Math.max(0, to - from + 1) }, (_, at) => event(from + at));
@@ -52,6 +53,28 @@ test("new messages are not shown in a window, and edits are", async () => {
   assert.equal(past.end, 64);
   paging.newest(room);
   assert.equal(room.shown.end, 103);
+});
+
+test("a window shows why messages were deleted that it comes to later", async () => {
+  const timeline = new Timeline();
+  timeline.replace(range(1, 2), true);
+  timeline.later = true;
+  timeline.change({ type: "message.deleted", seq: 9, payload: { msgId: "m3", reason: "spam" } });
+
+  timeline.append([{ ...event(3), payload: {}, deleted: true, changed: 9 }, event(4)]);
+
+  assert.deepEqual(timeline.items.map(({ because }) => because), [undefined, undefined, "spam", undefined]);
+});
+
+test("what meets a window shows why messages of the window were deleted", () => {
+  const [window, timeline] = [new Timeline(), new Timeline()];
+  window.replace([event(1), { ...event(2), payload: {}, deleted: true, changed: 6 }, { ...event(3), payload: {}, deleted: true, changed: 7 }], false);
+  timeline.replace([event(4)], true);
+  for (const seq of [2, 3]) timeline.change({ type: "message.deleted", seq: seq + 4, payload: { msgId: `m${seq}`, reason: "spam" } });
+
+  timeline.follow(window);
+
+  assert.deepEqual(timeline.items.map(({ because }) => because), [undefined, "spam", "spam", undefined]);
 });
 
 test("a reply leads to its thread, and what is gone to nothing", async () => {
