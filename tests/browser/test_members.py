@@ -65,10 +65,8 @@ async def test_somebody_is_invited_to_a_private_room_and_accepts(served: ServedA
     await expect(bell).to_have_accessible_name("Notices, 1 unread")
     await bell.click()
     await expect(bob.get_by_test_id("notice-list")).to_contain_text("Accept or decline it")
-    await bob.keyboard.press("Escape")
-    await invitation.get_by_test_id("accept").click()
+    await invitation.get_by_test_id("accept").dispatch_event("click")  # the list stays open
     await expect(invitation).to_have_count(0)
-    await bell.click()
     await expect(bob.get_by_role("dialog", name="Notices")).to_have_text("No notices yet.")
     await bob.keyboard.press("Escape")
 

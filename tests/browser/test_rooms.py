@@ -79,6 +79,7 @@ async def test_a_room_that_is_not_there_is_made_only_by_who_wants_it(
     await expect(page.get_by_test_id("room")).to_have_text(["#General"])
     assert await served.chat.room("Genral:1") is None
     await page.get_by_test_id("new-message").click()
+    await expect(page.get_by_role("dialog", name="New message")).to_be_visible()
     await expect(page.get_by_test_id("switcher-nothing")).to_have_text("Nobody else has been here yet.")
     await page.keyboard.press("Escape")
 

@@ -3,21 +3,29 @@
 
 import { kept } from "./kept.js";
 
-const MOST = 300;
+const MOST_NAMES = 300;
 
 /** Sources of names, the most reliable last: people change their names, and old events keep the old ones. */
 export const SOURCES = { kept: 0, past: 1, list: 2, now: 3 };
 
 export class Names {
   #known = new Map(); // id → [name, source]
+  #user;
 
   constructor(user) {
-    this.user = user;
-    for (const [id, name] of parsed(kept.get(this.#key))) this.#known.set(id, [name, SOURCES.kept]);
+    this.begin(user);
+  }
+
+  /** Those that this user has seen; undefined: nobody is known yet, and nothing is kept. */
+  begin(user) {
+    if (user === this.#user) return;
+    this.#user = user;
+    this.#known.clear();
+    for (const [id, name] of storedNames(kept.get(this.#key))) this.#known.set(id, [name, SOURCES.kept]);
   }
 
   get #key() {
-    return `chatrooms names ${this.user}`;
+    return `chatrooms names ${this.#user}`;
   }
 
   of(id) {
@@ -37,13 +45,13 @@ export class Names {
     this.#known.delete(id);
     this.#known.set(id, [name, source]);
     if (before === name) return false;
-    if (this.#known.size > MOST) this.#known.delete(this.#known.keys().next().value);
-    kept.set(this.#key, JSON.stringify([...this.#known].map(([one, [called]]) => [one, called])));
+    if (this.#known.size > MOST_NAMES) this.#known.delete(this.#known.keys().next().value);
+    if (this.#user) kept.set(this.#key, JSON.stringify([...this.#known].map(([one, [called]]) => [one, called])));
     return true;
   }
 }
 
-function parsed(text) {
+function storedNames(text) {
   try {
     return JSON.parse(text).filter(([id, name]) => typeof id === "string" && typeof name === "string");
   } catch {

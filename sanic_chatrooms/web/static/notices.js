@@ -31,9 +31,7 @@ export class Notices {
     const notice = { title: String(title), content: String(content), href, invitation: about?.invitation, at: Date.now() / 1000 };
     this.#keep(notice);
     const toast = this.#toast(notice);
-    const isRead = this.#lines.isConnected;
-    const isNew = !about?.counted && !isRead;
-    if (isRead) this.#draw();
+    const isNew = !about?.counted && !this.#lines.isConnected;
     if (about) this.#open = [...this.#open, { about, toast, isNew }].slice(-KEPT);
     if (isNew) this.#count(this.#unread + 1);
   }
@@ -46,18 +44,24 @@ export class Notices {
   /** Keep those that lead somewhere over a reload, in a text of `store`: {get, set}. */
   remember(store) {
     this.#store = store;
-    this.#kept = merged(this.#kept, parsed(store.get()));
+    this.#keepAll(merged(this.#kept, parsed(store.get())));
   }
 
   // Other tabs keep theirs in the same text.
   #keep(notice) {
-    this.#kept = merged([notice], this.#kept);
+    this.#keepAll(merged([notice], this.#kept));
     if (notice.href) this.#store?.set(JSON.stringify(merged([notice], parsed(this.#store.get()))));
+  }
+
+  #keepAll(notices) {
+    this.#kept = notices;
+    if (this.#lines.isConnected) this.#draw();
   }
 
   /** Take away those whose message `isSeen(about)`, here or elsewhere. The list keeps them, except an invitation that was answered. */
   seen(isSeen) {
-    this.#kept = this.#kept.filter(({ invitation }) => !invitation || !isSeen({ invitation }));
+    const left = this.#kept.filter(({ invitation }) => !invitation || !isSeen({ invitation }));
+    if (left.length < this.#kept.length) this.#keepAll(left);
     const gone = this.#open.filter(({ about }) => isSeen(about));
     if (!gone.length) return;
     this.#open = this.#open.filter((one) => !gone.includes(one));

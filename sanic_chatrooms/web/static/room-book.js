@@ -36,7 +36,7 @@ export class RoomBook {
     this.paging = new Paging(chat, (room) => changed("lines", room), this.#nameOf);
     this.threads = new Threads(chat, (room) => changed("lines", room));
     this.edits = new Edits(chat, (room) => changed("lines", room));
-    chat.on("user", (user) => this.#hear([user]) || changed("list"));
+    chat.on("user", (user) => (this.names.begin(user.id), this.#hear([user]) || changed("list")));
     chat.on("welcome", () => this.refresh());
     chat.on("joined", (ack) => this.#joined(ack));
     chat.on("gap", ({ room }) => this.#set(room, { gap: true }));
@@ -93,7 +93,6 @@ export class RoomBook {
   async refresh() {
     const { chat } = this;
     if (chat.state !== "online") return;
-    if (this.names.user !== chat.user.id) this.names = new Names(chat.user.id);
     this.unread.know(chat.user.id);
     const invited = ({ rooms }) => {
       this.#hear(rooms.flatMap(({ by }) => by ?? []), SOURCES.past);

@@ -16,7 +16,7 @@ const ROOM_ID = /^(?!~|\.{1,2}$)[\w.:~-]{1,128}$/;
  * with {search: text}. `directory`: see directory.js. `typed`: what stands in the field; after "@", there are people only.
  */
 export function openSwitcher(directory, searches, typed = "") {
-  return openDialog(words.switcher.heading, (close) => content(directory, searches, typed, close), { class: "dialog switcher", testid: "switcher" });
+  return openDialog(typed === "@" ? words.rooms.write : words.switcher.heading, (close) => content(directory, searches, typed, close), { class: "dialog switcher", testid: "switcher" });
 }
 
 function content(directory, searches, value, close) {
