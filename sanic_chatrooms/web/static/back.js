@@ -7,7 +7,7 @@ let open = []; // closes each thing that is over the page, the last one first
 let seen;
 
 const over = () => history.state?.over ?? 0; // how many things the place in the history stands for
-const look = () => (seen = { over: over(), href: location.href });
+const look = () => (seen = { over: over(), href: location.href, state: history.state });
 
 /** Close those dialogs that show what is not there now. What has to be answered stays. */
 export function closeDialogs(which = "dialog") {
@@ -46,6 +46,8 @@ function covers(close) {
 // Whether the way led from a place that stands for what is open.
 function uncovers() {
   const before = seen;
+  // A link to where one is takes the state of the place away.
+  if (!history.state && location.href === before.href) history.replaceState(before.state, "");
   const now = look();
   if (now.href !== before.href || now.over >= before.over) return false;
   if (open.length <= now.over) history.back();
