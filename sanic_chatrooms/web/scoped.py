@@ -22,6 +22,9 @@ _DECLARED = re.compile(
     r"^(?:export )?(?:(?:async )?(?:class|function\*?)|const|let) (\{[^}]*\}|\[[^\]]*\]|[\w$]+)", re.MULTILINE
 )
 _WORD = re.compile(r"[\w$]+")
+# A word that may be a name. After a dot it is a field.
+_NAME = re.compile(r"(?:(?<![.#\w$])|(?<=\.\.\.))[\w$]+")
+_COMMENT = re.compile(r"(?:^|(?<=\s))// [^\n]*|/\*\*.*?\*/", re.DOTALL)
 _OTHER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 
 
@@ -85,7 +88,7 @@ class ScopedFile:
         text = _MODULE.sub(
             lambda found: self._take(found[1], (path.parent / found[2]).resolve()), self._read(path)
         )
-        self._words[path] = {*_WORD.findall(text)}
+        self._words[path] = {*_NAME.findall(_COMMENT.sub("", text))}
         text = _SHEET.sub(lambda found: f"const {found[1]} = {_sheet(path.parent / found[2])};\n", text)
         for line in _OTHER.findall(_EXPORT.sub("", text)):
             raise ValueError(

@@ -7,7 +7,7 @@ import { intl } from "./language.js";
 import { calm, webAddress } from "./richtext.js";
 import { words } from "./words.js";
 
-const MOST = 10;
+const MOST_FILES = 10;
 const WIDEST = 360; // pixels of a picture
 const HIGHEST = 300;
 const LONGEST = 255;
@@ -32,11 +32,11 @@ export function placeOf(address) {
 
 /** The files of a message that can be shown: {name, type, size, width, height, place}. */
 export function filesOf({ payload }) {
-  const files = Array.isArray(payload?.attachments) ? payload.attachments.slice(0, MOST) : [];
-  return files.map((file) => shown(file ?? {})).filter(Boolean);
+  const files = Array.isArray(payload?.attachments) ? payload.attachments.slice(0, MOST_FILES) : [];
+  return files.map((file) => showable(file ?? {})).filter(Boolean);
 }
 
-function shown({ url, name, type, size, width, height }) {
+function showable({ url, name, type, size, width, height }) {
   const place = placeOf(url);
   if (!place || typeof name !== "string" || !name.trim()) return null;
   const sized = Number.isSafeInteger(width) && Number.isSafeInteger(height) && width > 0 && height > 0;
@@ -52,23 +52,23 @@ export function namesOf(item) {
 /** The element below the text; null without files. `ready`: a promise, until which pictures are not fetched. */
 export function attachments(item, ready) {
   const files = filesOf(item);
-  return files.length ? el("ul.files", { "aria-label": words.files, testid: "attachments" }, files.map((file) => el("li", {}, PICTURES.has(file.type) && file.place.own ? picture(file, ready) : line(file)))) : null;
+  return files.length ? el("ul.files", { "aria-label": words.files, testid: "attachments" }, files.map((file) => el("li", {}, PICTURES.has(file.type) && file.place.own ? picture(file, ready) : fileLine(file)))) : null;
 }
 
-const link = ({ place: { href } }) => ({ href, target: "_blank", rel: "noopener noreferrer nofollow" });
+const linkTo = ({ place: { href } }) => ({ href, target: "_blank", rel: "noopener noreferrer nofollow" });
 
-function line(file) {
+function fileLine(file) {
   const { name, size, place } = file;
   const about = [size !== null && sizeOf(size), !place.own && place.host].filter(Boolean).join(" · ");
-  return el("a", { ...link(file), class: "file", testid: "file" }, icon("file"), el("span.grow", {}, el("bdi.cut", {}, name), el("span.note", {}, about)));
+  return el("a", { ...linkTo(file), class: "file", testid: "file" }, icon("file"), el("span.grow", {}, el("bdi.cut", {}, name), el("span.note", {}, about)));
 }
 
 // A picture that cannot be shown becomes a line.
 function picture(file, ready) {
   const { name, place } = file;
   const image = el("img", { ...placed(file), alt: name, decoding: "async", draggable: "false" });
-  const anchor = el("a", { ...link(file), class: "picture", title: name, "aria-label": name, testid: "picture" }, image);
-  image.addEventListener("error", () => anchor.replaceWith(line(file)));
+  const anchor = el("a", { ...linkTo(file), class: "picture", title: name, "aria-label": name, testid: "picture" }, image);
+  image.addEventListener("error", () => anchor.replaceWith(fileLine(file)));
   const load = () => image.setAttribute("src", place.href);
   if (ready) ready.then(load, load);
   else load();

@@ -12,11 +12,11 @@ export function createRoom(chat, id = "") {
   const { field, row } = textField(words.name, { name: "title", maxlength: 100, value: id, testid: "room-title" });
   const choice = (value, label) => radio({ name: "visibility", value, checked: value === "public" }, label);
   const choices = choiceGroup(whoEnters, [choice("public", words.everybody), choice("private", members)]);
-  const submit = async () => made(chat, field.value.trim(), choices.querySelector(":checked").value, id);
+  const submit = async () => roomMade(chat, field.value.trim(), choices.querySelector(":checked").value, id);
   return openForm(words.rooms.create, [row, choices], yes, submit, "create-dialog");
 }
 
-function made(chat, title, visibility, id) {
+function roomMade(chat, title, visibility, id) {
   // A public room gets a readable id. A private one does not, because a conflict would reveal that it exists.
   if (!isVisible(title)) return Promise.reject(wrongField("title", words.nameNeeded));
   mustBeOnline(chat);

@@ -37,11 +37,11 @@ export function titleOf({ unread, mentions }, room, title) {
   return `${unread ? `(${number(unread)}${mentions ? `, @${number(mentions)}` : ""}) ` : ""}${room ? `${room} · ` : ""}${title}`;
 }
 
-let shown = 0;
+let badgeCount = 0;
 
 /** On the icon of the app, where it is on the home screen. */
 export function showBadge(unread) {
-  if (unread === shown || !navigator.setAppBadge) return;
-  shown = unread;
+  if (unread === badgeCount || !navigator.setAppBadge) return;
+  badgeCount = unread;
   navigator.setAppBadge(unread).catch(() => {}); // not on the home screen
 }

@@ -8,7 +8,7 @@ import { plainText } from "./richtext.js";
 import { words } from "./words.js";
 
 const KEY = "chatrooms notifications"; // "on" or "off", by the user's choice in this browser
-const SHOWN = 8000;
+const SHOWN_FOR = 8000;
 
 /** Whether a message is to be told: by the user's choice for the room, and to others than members only what is for them. */
 export function isTold({ notify, counted, isDirect, hidden }, named) {
@@ -71,7 +71,7 @@ export class Desktop {
         shown.close();
         this.go(id);
       };
-      setTimeout(() => shown.close(), SHOWN);
+      setTimeout(() => shown.close(), SHOWN_FOR);
     } catch {
       this.#broken = true;
     }

@@ -68,10 +68,10 @@ export function choiceGroup(label, choices, style = "label") {
 
 /** The line for what did not work. */
 export function problemLine() {
-  return el("p.problem", { id: `problem-${++lines}`, role: "alert", testid: "form-problem" });
+  return el("p.problem", { id: `problem-${++problems}`, role: "alert", testid: "form-problem" });
 }
 
-let lines = 0;
+let problems = 0;
 
 /** Do something. If it rejects, `problem` shows the reason. Resolves with whether it is done. */
 export async function attempt(problem, act) {

@@ -6,26 +6,26 @@ import { words } from "./words.js";
 
 /** As many lines of a folded message are shown; a few more are not worth a button. */
 export const LINES = 20;
-const SPARE = 5;
+const SPARE_LINES = 5;
 const NARROW = 40; // letters in a line of a phone
 // What is shown of a folded message at first: whole lines, or as many letters as have room in one. Of very thin letters it is a little less.
-const beginning = (letters) => new RegExp(`^(?:[^\\n]{${letters}}|[^\\n]*\\n){0,${LINES + 2}}`, "u");
-const WIDE_BEGINNING = beginning(120);
-const NARROW_BEGINNING = beginning(60);
+const beginningOf = (letters) => new RegExp(`^(?:[^\\n]{${letters}}|[^\\n]*\\n){0,${LINES + 2}}`, "u");
+const WIDE_BEGINNING = beginningOf(120);
+const NARROW_BEGINNING = beginningOf(60);
 const IDLE = { timeout: 500 }; // ms
 
-const isLong = (item) => linesOf(item, narrow.matches ? NARROW : undefined) > LINES + SPARE;
+const isTooLong = (item) => linesOf(item, narrow.matches ? NARROW : undefined) > LINES + SPARE_LINES;
 
 /** Whether the message is shown folded. `context.unfolded`: the keys of those that are not. */
 export function isFolded(item, { unfolded }) {
-  return !item.deleted && !unfolded.has(item.key) && isLong(item);
+  return !item.deleted && !unfolded.has(item.key) && isTooLong(item);
 }
 
 /** The text, and the button if it is long. What has grown here stays whole. */
 export function foldable(item, text, context) {
   const { unfolded, onResized } = context;
   if (item.streaming) unfolded.add(item.key);
-  if (item.streaming || item.deleted || !isLong(item)) return text;
+  if (item.streaming || item.deleted || !isTooLong(item)) return text;
   divide(text);
   const toggle = button("", () => press(), { class: "plain unfold", testid: "unfold-text" });
   const draw = () => {
@@ -77,8 +77,8 @@ function divide(text) {
 }
 
 // One after the other, each before a frame of its own.
-let last = Promise.resolve();
+let queue = Promise.resolve();
 
 function whenIdle(act) {
-  last = last.then(() => new Promise((done) => idle(() => done(act()), IDLE)));
+  queue = queue.then(() => new Promise((done) => idle(() => done(act()), IDLE)));
 }

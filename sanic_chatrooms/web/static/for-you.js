@@ -7,15 +7,15 @@ import { plainText } from "./richtext.js";
 import { textOf } from "./timeline.js";
 import { words } from "./words.js";
 
-const LATER = 500; // ms; the message itself may come after the event that tells of it
+const SOONEST = 500; // ms; the message itself may come after the event that tells of it
 
 /** `isSeen({room, seq})`: whether the message is on the screen. */
 export function tellOfMentions(chat, book, notices, isSeen) {
-  chat.on("mention", ({ payload }) => setTimeout(() => isSeen(payload) || tell(notices, book.get(payload.room), payload), LATER));
+  chat.on("mention", ({ payload }) => setTimeout(() => isSeen(payload) || tellOf(notices, book.get(payload.room), payload), SOONEST));
 }
 
 // It is counted beside the name of the room, if the user wants that.
-function tell(notices, room, { seq, sender, text }) {
+function tellOf(notices, room, { seq, sender, text }) {
   const name = sender?.name ?? words.somebody;
   const notice = { title: words.notices.mentioned(name, room.name), content: words.message.said(name, plainText(text)), href: addressOf(room.id, "at", `${seq}`) };
   notices.add(notice, { room: room.id, seq, counted: named(room) > 0 });

@@ -3,7 +3,7 @@
 import { capital, intl } from "./language.js";
 import { words } from "./words.js";
 
-const LETTER = 32; // longer than any letter or emoji
+const LONGEST_LETTER = 32; // longer than any letter or emoji
 
 const QUARTER = 900; // seconds; by it or a multiple, all clocks differ
 
@@ -75,7 +75,7 @@ function firstLetter(word) {
 export function initials(name) {
   const parts = name.trim().split(/\s+/);
   const ends = parts.length > 1 ? [parts[0], parts.at(-1)] : parts;
-  return ends.map((word) => firstLetter(word).slice(0, LETTER)).join("").toLocaleUpperCase();
+  return ends.map((word) => firstLetter(word).slice(0, LONGEST_LETTER)).join("").toLocaleUpperCase();
 }
 
 /** 0 … 359: stable for an id, and far apart for similar ids. */
@@ -113,11 +113,11 @@ export function slug(title) {
   const plain = title.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
   const readable = plain.replace(/[^a-z0-9_]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 64);
   const isAll = readable && !/[^a-z0-9_\s\p{P}]/u.test(plain);
-  return isAll ? readable : [readable, fingerprint(alike(title))].filter(Boolean).join("-");
+  return isAll ? readable : [readable, fingerprint(lookOf(title))].filter(Boolean).join("-");
 }
 
 /** The same text for names that look the same. */
-function alike(name) {
+function lookOf(name) {
   return name.normalize("NFKC").replace(/[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}]/gu, "").replace(/\s+/g, " ").trim().toLowerCase();
 }
 
@@ -131,11 +131,11 @@ const END = 6;
 /** Suffixes that tell equal names apart: id → a part of the id if another person has the same name, else "". */
 export function toldApart(named) {
   const groups = new Map();
-  for (const one of named) groups.set(alike(one.name), [...(groups.get(alike(one.name)) ?? []), one.id]);
-  return new Map([...groups.values()].flatMap((ids) => ids.map((id) => [id, ids.length < 2 ? "" : endOf(id, ids)])));
+  for (const one of named) groups.set(lookOf(one.name), [...(groups.get(lookOf(one.name)) ?? []), one.id]);
+  return new Map([...groups.values()].flatMap((ids) => ids.map((id) => [id, ids.length < 2 ? "" : distinctEnd(id, ids)])));
 }
 
-function endOf(id, ids) {
+function distinctEnd(id, ids) {
   let end = id.length > SHORT ? END : id.length;
   while (end < id.length && ids.some((other) => other !== id && other.endsWith(id.slice(-end)))) end++;
   return id.slice(-end);

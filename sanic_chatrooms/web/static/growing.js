@@ -5,10 +5,10 @@ import { reason } from "./reasons.js";
 import { blocksOf, calm, newPen, richText } from "./richtext.js";
 import { words } from "./words.js";
 
-const FENCE = "```";
+const CODE_FENCE = "```";
 
 const QUIET = 12_000; // ms without a piece
-const ENDS = ["cancelled", "error", "interrupted"];
+const EARLY_ENDS = ["cancelled", "error", "interrupted"];
 
 /** Let the timelines of the book grow, and tell what shows them: `changed("grown", room)`, `changed("written", room, item)` when one of others is done. */
 export function followGrowth(chat, book, changed) {
@@ -32,14 +32,14 @@ export function followGrowth(chat, book, changed) {
 
 /** How a message ended that did not end well, in words; else "". */
 export function endOf({ ended }) {
-  return ENDS.includes(ended) ? words.stream[ended] : "";
+  return EARLY_ENDS.includes(ended) ? words.stream[ended] : "";
 }
 
 /** The text of a message. A block of code without an end goes on to the end of the text. A fence within a line opens one only in a text that `ended` early. */
 export function textThatEnded({ text, ended }) {
-  const block = text.includes(FENCE) ? finished(text, 0).block : -1;
+  const block = text.includes(CODE_FENCE) ? finished(text, 0).block : -1;
   if (block < 0 || (!ended && block && text[block - 1] !== "\n")) return text;
-  return text.slice(0, block) + (whole(text.slice(block)) || (ended ? "" : text.slice(block)));
+  return text.slice(0, block) + (withEnd(text.slice(block)) || (ended ? "" : text.slice(block)));
 }
 
 /** Whether this user may stop a message in this room: its writer, who asked for it, and moderators. */
@@ -51,26 +51,26 @@ export function mayStop({ sender, payload }, me, { may, timeline }) {
 
 // ---- the text ----
 
-const drawn = new WeakMap(); // element → how much of the text is drawn for good, how much in all, the element of the rest, and the pen
+const progress = new WeakMap(); // element → how much of the text is drawn for good, how much in all, the element of the rest, and the pen
 
 /** The element of a text that grows. `said`: see newPen. */
 export function growingText({ text }, said = calm) {
   const tail = el("span");
   const node = el("div.text", { dir: "auto", testid: "message-text" }, tail);
-  drawn.set(node, { final: 0, length: 0, tail, pen: newPen({ said }) });
+  progress.set(node, { final: 0, length: 0, tail, pen: newPen({ said }) });
   extend(node, text);
   return node;
 }
 
 /** Draw what has been added to a text. Only its last line, list, quote or block of code is drawn again. */
 export function extend(node, text) {
-  const state = drawn.get(node);
+  const state = progress.get(node);
   if (!state || state.length === text.length) return;
   const { final, tail, pen } = state;
   const { end, block } = finished(text, final);
   if (end > final) tail.before(...richText(text.slice(final, end), pen));
   const rest = { ...pen };
-  fill(tail, richText(text.slice(end, block < 0 ? undefined : block), rest), block < 0 ? [] : richText(whole(text.slice(block)), rest));
+  fill(tail, richText(text.slice(end, block < 0 ? undefined : block), rest), block < 0 ? [] : richText(withEnd(text.slice(block)), rest));
   Object.assign(state, { final: end, length: text.length });
 }
 
@@ -86,9 +86,9 @@ function finished(text, start) {
 }
 
 // A block of code that has no end yet, with one. Nothing while there is no code in it.
-function whole(block) {
+function withEnd(block) {
   const code = block.indexOf("\n");
-  return code < 0 || !block.slice(code).trim() ? "" : `${block}\n${FENCE}`;
+  return code < 0 || !block.slice(code).trim() ? "" : `${block}\n${CODE_FENCE}`;
 }
 
 // ---- the sign ----
@@ -112,12 +112,12 @@ export function writingSign(item, { onStop, mayStop: may }) {
   }
   const said = el("span", {}, words.stream.writing);
   const sign = el("div.writing-sign", { testid: "streaming" }, el("i", { "aria-hidden": "true" }), said, stop, trouble);
-  watch(sign, said, item);
+  watchSilence(sign, said, item);
   return sign;
 }
 
 // The server closes what nobody writes any more only later, and a reader who is offline hears nothing.
-function watch(sign, said, item) {
+function watchSilence(sign, said, item) {
   let { length } = item.text;
   let since = Date.now();
   const timer = setInterval(() => {

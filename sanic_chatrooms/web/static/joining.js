@@ -2,7 +2,7 @@
 
 import { words } from "./words.js";
 
-const AGAIN = 1; // seconds
+const WAIT = 1; // seconds
 
 /** Join a room that is there. `known`: the user was in it before. Rejects as the client's `join` does. */
 export async function join(book, room, known) {
@@ -22,7 +22,7 @@ async function lookUp(chat, room) {
     } catch (error) {
       if (error.code === "room_not_found") throw room.id.startsWith("~") ? ofOthers(room) : error;
       if (!error.temporary) return null;
-      await new Promise((resolve) => setTimeout(resolve, (error.retryAfter ?? AGAIN) * 1000));
+      await new Promise((resolve) => setTimeout(resolve, (error.retryAfter ?? WAIT) * 1000));
     }
   }
 }

@@ -1,29 +1,29 @@
 // What the browser knows of the page's language: numbers, plurals, lists, spans of time, order. Which language it is: words.js.
 
-const NUMBER = {};
+const PLAIN_NUMBER = {};
 const PLURAL = {};
 const LIST = { type: "conjunction" };
-const UNITS = { week: 604800, day: 86400, hour: 3600, minute: 60, second: 1 };
-const UNIT = Object.fromEntries(Object.keys(UNITS).map((unit) => [unit, { style: "unit", unit, unitDisplay: "long" }]));
+const SECONDS = { week: 604800, day: 86400, hour: 3600, minute: 60, second: 1 };
+const UNIT = Object.fromEntries(Object.keys(SECONDS).map((unit) => [unit, { style: "unit", unit, unitDisplay: "long" }]));
 
-let tag; // undefined: the browser's own
-let made = new Map();
+let spokenTag; // undefined: the browser's own
+let intlTools = new Map();
 
 /** Speak this language from now on: a tag such as "de-AT". */
 export function useLanguage(language) {
-  tag = language;
-  made = new Map();
+  spokenTag = language;
+  intlTools = new Map();
 }
 
 /** One of Intl's tools in this language: `intl("DateTimeFormat", STYLE)`. It is made once for each object of options, as that takes a while. */
 export function intl(name, options) {
-  if (!made.has(options)) made.set(options, new Intl[name](tag, options));
-  return made.get(options);
+  if (!intlTools.has(options)) intlTools.set(options, new Intl[name](spokenTag, options));
+  return intlTools.get(options);
 }
 
 /** "1,200" */
 export function number(count) {
-  return intl("NumberFormat", NUMBER).format(count);
+  return intl("NumberFormat", PLAIN_NUMBER).format(count);
 }
 
 /** The form for this number, with the number in the place of "#": `counted(2, { one: "# day", other: "# days" })`. */
@@ -45,7 +45,7 @@ export function listedNodes(nodes) {
 
 /** "10 minutes", "1 week": in the largest unit that fits without a rest. */
 export function duration(seconds) {
-  const [unit, size] = Object.entries(UNITS).find(([, one]) => seconds % one === 0 && seconds >= one) ?? ["second", 1];
+  const [unit, size] = Object.entries(SECONDS).find(([, one]) => seconds % one === 0 && seconds >= one) ?? ["second", 1];
   return intl("NumberFormat", UNIT[unit]).format(seconds / size);
 }
 
@@ -57,5 +57,5 @@ export function directionOf(language) {
 
 /** The text with a capital letter at its beginning. */
 export function capital(text) {
-  return text.slice(0, 1).toLocaleUpperCase(tag) + text.slice(1);
+  return text.slice(0, 1).toLocaleUpperCase(spokenTag) + text.slice(1);
 }

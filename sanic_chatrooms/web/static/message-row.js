@@ -24,35 +24,35 @@ const LONG = 20; // lines
 const HEAD = 1.4; // lines: the name, and the space above it
 
 const estimates = new WeakMap(); // row → lines
-const waiting = new WeakMap(); // row → draws the actions of its message
+const equipping = new WeakMap(); // row → draws the actions of its message
 
 /** `context`: see row-acts.js, and `onEdit(item)`, `onLeave(item)`, `onRewrite(item)`. `before`: the element of the row that this one replaces. */
 export function rowElement(row, context, before) {
   try {
-    const node = drawn(row, context);
+    const node = rowOf(row, context);
     if (before?.matches(":hover, :focus-within")) equip(node);
     return node;
   } catch (error) {
     // A message that cannot be drawn must not hide later ones.
     console.error("a row of the conversation cannot be drawn", error);
-    return plain(row);
+    return brokenRow(row);
   }
 }
 
 /** Draw the actions of a message: somebody points at its row, or the focus came into it. They are two thirds of its elements. */
 export function equip(node) {
-  waiting.get(node)?.();
-  waiting.delete(node);
+  equipping.get(node)?.();
+  equipping.delete(node);
 }
 
-function drawn(row, context) {
+function rowOf(row, context) {
   if (row.kind === "system") return el("div.system", { testid: "system-line" }, calm(happening(row.item)));
   if (row.kind === "message") return messageElement(row, context);
   if (row.kind === "folded") return foldedElement(row, context);
   return el("div", { class: row.kind, role: "separator", "aria-label": row.sign, testid: row.kind }, row.sign);
 }
 
-function plain({ kind, item }) {
+function brokenRow({ kind, item }) {
   const said = kind === "message" ? el("div.text", { dir: "auto", testid: "message-text" }, calm(textOf(item?.payload))) : null;
   return el("article.msg", { tabindex: -1, testid: kind, "data-seq": item?.seq }, el("span"), el("div", {}, el("span.author", {}, calm(`${item?.sender?.name ?? words.server}`)), el("div.note", {}, words.message.broken), said));
 }
@@ -66,17 +66,17 @@ function messageElement({ item, first, editing, mark }, context) {
   const status = statusOf(item);
   const props = { part: "message", class: `msg ${first ? "first" : ""} ${status} ${isTo(item, context.me()) ? "to-me" : ""} ${item.streaming ? "streaming" : ""}`, tabindex: -1, testid: "message", "data-status": status, "data-msg-id": item.id, "data-seq": item.seq, onmousedown: stay };
   const node = estimated(item, first, context, el("article", props,
-    first ? face(sender, context, mark) : time(item, digitsOf(item.at), "side-time"),
+    first ? face(sender, context, mark) : timeElement(item, digitsOf(item.at), "side-time"),
     el("div", {},
-      first ? el("div.msg-head", {}, author(sender, context, mark), mark && el("span.mark", { testid: "author-mark" }, mark), time(item, timeOf(item.at))) : el("span.sr-only", {}, words.message.said(sender.name, "")),
+      first ? el("div.msg-head", {}, author(sender, context, mark), mark && el("span.mark", { testid: "author-mark" }, mark), timeElement(item, timeOf(item.at))) : el("span.sr-only", {}, words.message.said(sender.name, "")),
       item.pinned && pinSign(item),
-      editing ? rewriting(item, context) : foldable(item, text(item, context), context),
+      editing ? rewriting(item, context) : foldable(item, textElement(item, context), context),
       item.payload?.attachments && attachments(item, context.files?.ready),
       item.streaming ? writingSign(item, context) : endOf(item) && el("div.note", { testid: "stream-end" }, endOf(item)),
       !editing && held(item, context),
       !editing && reactionRow(item, context),
       item.thread && threadLine(item, context))));
-  if (!editing) waiting.set(node, () => addTools(node, item, context));
+  if (!editing) equipping.set(node, () => addTools(node, item, context));
   return node;
 }
 
@@ -158,7 +158,7 @@ function author(sender, context, mark) {
   return el("button", { ...props, title: words.people.about(sender.name), onclick: () => context.onCard(sender, mark) }, el("bdi", {}, sender.name));
 }
 
-function time({ at }, written, style, title = fullTimeOf(at)) {
+function timeElement({ at }, written, style, title = fullTimeOf(at)) {
   return el("time", { class: style, datetime: new Date(at * 1000).toISOString(), title }, written);
 }
 
@@ -167,11 +167,11 @@ function mentioned({ payload }, { me, nameOf }) {
   return mentionsOf(payload).map((id) => ({ name: id[0] === "@" ? id.slice(1) : nameOf(id), isMe: isMe(id) })).filter(({ name }) => name);
 }
 
-function text(item, context) {
+function textElement(item, context) {
   if (item.deleted) return el("div.note", { testid: "deleted" }, calm(item.because ? words.message.deletedBecause(item.because) : words.message.deleted));
   const names = mentioned(item, context);
   const said = (part) => marked([calm(part)], names);
   if (item.streaming) return growingText(item, said);
-  const edited = item.edited && time({ at: item.edited }, words.message.edited, "edited", words.message.editedAt(fullTimeOf(item.edited)));
+  const edited = item.edited && timeElement({ at: item.edited }, words.message.edited, "edited", words.message.editedAt(fullTimeOf(item.edited)));
   return el("div.text", { dir: "auto", testid: "message-text" }, richText(item.change?.text ?? textThatEnded(item), newPen({ said })), edited);
 }

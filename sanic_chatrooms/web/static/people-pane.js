@@ -57,11 +57,11 @@ export class PeoplePane {
 
 /** Whether one may do something about another person in the room. */
 export function mayModerate({ isDirect, may, role }, person) {
-  return !isDirect && ON_PEOPLE.some((action) => may.has(action)) && isBelow(person.role, role);
+  return !isDirect && ON_PEOPLE.some((action) => may.has(action)) && isOutranked(person.role, role);
 }
 
 // Roles of the app have levels that are not known here: then the server decides.
-function isBelow(theirs, mine) {
+function isOutranked(theirs, mine) {
   return !RANKS.includes(theirs) || !RANKS.includes(mine) || RANKS.indexOf(theirs) < RANKS.indexOf(mine);
 }
 

@@ -16,7 +16,7 @@ export function emojiNames() {
 }
 
 const NAMED = 10;
-const REST = 150; // ms of hovering before somebody wants to know who it was
+const HOVER = 150; // ms of hovering before somebody wants to know who it was
 
 /** Our own reactions, shown at once, dimmed until the server has stored them. */
 export class Reactions {
@@ -91,14 +91,14 @@ function chipElement({ emoji, count, me, pending }, item, { onReact, reactors })
 
 // ---- who it was ----
 
-let shown = null; // at most one tip
+let openTip = null; // at most one tip
 
 // On hover, on focus, and after a finger has rested on it, until the next press.
 function explained(chip, ask) {
   let timer = 0;
   const hide = () => {
     clearTimeout(timer);
-    if (shown?.chip === chip) hideTip();
+    if (openTip?.chip === chip) hideTip();
   };
   const show = () => {
     clearTimeout(timer);
@@ -106,7 +106,7 @@ function explained(chip, ask) {
   };
   const byMouse = (act) => ({ pointerType }) => pointerType !== "touch" && act();
   const rest = () => {
-    timer = setTimeout(show, REST);
+    timer = setTimeout(show, HOVER);
   };
   const place = el("span.chip-place", { onpointerenter: byMouse(rest), onpointerleave: byMouse(hide), onfocusin: show, onfocusout: hide, onkeydown: ({ key }) => key === "Escape" && hide() }, chip);
   onLongPress(place, () => (show(), addEventListener("pointerdown", hide, { once: true })));
@@ -114,26 +114,26 @@ function explained(chip, ask) {
 }
 
 function hideTip() {
-  shown.chip.removeAttribute("aria-describedby");
-  shown.tip.remove();
-  shown = null;
+  openTip.chip.removeAttribute("aria-describedby");
+  openTip.tip.remove();
+  openTip = null;
 }
 
 async function showTip(chip, ask) {
-  if (shown?.chip === chip || !chip.isConnected) return;
-  if (shown) hideTip();
+  if (openTip?.chip === chip || !chip.isConnected) return;
+  if (openTip) hideTip();
   const tip = el("span.tip", { role: "tooltip", id: "reaction-tip", testid: "reaction-names" }, "…");
-  shown = { chip, tip };
+  openTip = { chip, tip };
   chip.parentElement.append(tip);
   chip.setAttribute("aria-describedby", "reaction-tip");
   try {
-    fill(tip, ...named(await ask()));
+    fill(tip, ...inTip(await ask()));
   } catch (error) {
     fill(tip, sentence(error));
   }
 }
 
 /** "You, Ada, and 3 others", each name isolated, as it may run from right to left. */
-function named({ names, others }) {
+function inTip({ names, others }) {
   return listedNodes([...names.map((name) => el("bdi", {}, calm(name))), ...(others ? [words.others(others)] : [])]);
 }

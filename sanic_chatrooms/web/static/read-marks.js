@@ -19,7 +19,7 @@ export class ReadMarks {
 
   /** Take over positions that are ahead of ours. Returns the ids of their rooms. */
   #take(text) {
-    const marks = Object.entries(parsed(text)).filter(([room, mark]) => this.#isNewer(room, mark));
+    const marks = Object.entries(storedMarks(text)).filter(([room, mark]) => this.#isNewer(room, mark));
     for (const [room, { epoch, seq }] of marks) this.#put(room, epoch, seq);
     return marks.map(([room]) => room);
   }
@@ -74,7 +74,7 @@ export class ReadMarks {
   }
 }
 
-function parsed(text) {
+function storedMarks(text) {
   try {
     return JSON.parse(text) ?? {};
   } catch {

@@ -56,7 +56,7 @@ const BY_FIELD = {
 };
 
 // By close code: the server's own text, and what we show instead, of words.ends or words.reasons. Any other text comes from the app.
-const ENDS = {
+const CLOSES = {
   1002: ["protocol error", "misfit"],
   1003: ["text frames only", "misfit"],
   1007: ["text is not valid UTF-8", "misfit"],
@@ -111,7 +111,7 @@ export function sentenceOf(what, { by, ...details } = {}) {
 /** Why the connection is closed for good. `error`: of the server, if it told one. */
 export function ending(code, said, error) {
   if (error?.code === "banned") return sentence(error);
-  const what = endOf(code, said);
+  const what = kindOfEnd(code, said);
   return capital(words.ends[what] ?? words.reasons[what] ?? said);
 }
 
@@ -122,12 +122,12 @@ export function mustBeOnline({ state }) {
 
 /** Whether it is closed because one has to sign in, perhaps again. */
 export function isSignedOut(code, said) {
-  return ["signIn", "signInAgain", "invalidToken", "elsewhere"].includes(endOf(code, said));
+  return ["signIn", "signInAgain", "invalidToken", "elsewhere"].includes(kindOfEnd(code, said));
 }
 
 // Its name in words.ends or words.reasons; undefined: `said` is the app's own text.
-function endOf(code, said) {
+function kindOfEnd(code, said) {
   if (Object.hasOwn(OURS, said ?? "")) return OURS[said];
-  const [usual, name = "other"] = ENDS[code] ?? [];
+  const [usual, name = "other"] = CLOSES[code] ?? [];
   return said === usual || !said ? name : undefined;
 }

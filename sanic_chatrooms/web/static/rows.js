@@ -29,7 +29,7 @@ export function rowsOf(items, newAfter, editing, isFolded = () => false) {
       before = null;
     }
     if (isFolded(item)) {
-      fold(rows, item);
+      foldInto(rows, item);
       before = { at: item.at };
       continue;
     }
@@ -51,7 +51,7 @@ function marksOf(items) {
   return toldApart([...people.values()]);
 }
 
-function fold(rows, item) {
+function foldInto(rows, item) {
   const folded = rows.at(-1)?.kind === "folded" ? rows.at(-1) : { key: `folded-${item.key}`, kind: "folded", items: [] };
   if (!folded.items.length) rows.push(folded);
   folded.items.push(item);

@@ -10,7 +10,7 @@ import { words } from "./words.js";
 export function chooseName(chat, element, { title, signIn: address, entry = address && otherWay(address) }, rest) {
   return new Promise((resolve) => {
     const enter = (name) => rest.then(() => chat.connect()).then(() => chat.rename(name)).then(resolve);
-    fill(element, signIn(title, enter, entry));
+    fill(element, signInCard(title, enter, entry));
     element.querySelector("input").focus();
   });
 }
@@ -39,7 +39,7 @@ export function showEnd(element, why, signedOut, { entry, guests, signIn: addres
 const JUST = 60_000; // ms
 
 // `below`: what the app adds, such as other ways in.
-function signIn(title, enter, below) {
+function signInCard(title, enter, below) {
   const { field, row } = textField(words.start.yourName, { name: "name", maxlength: 64, autocomplete: "nickname", testid: "name" });
   const problem = problemLine();
   return el("main.entry", { testid: "sign-in" }, el("div.card", {}, el("form", { onsubmit: submitting(() => enter(field.value.trim()), problem) },

@@ -14,28 +14,28 @@ export const LANGUAGES = Object.keys(FILES);
 
 export const words = {};
 
-let spoken = null;
+let speech = null;
 
 /**
  * Load the words in the first of these languages that there are words for, else the browser's, else English. Resolves with its tag. A page speaks one
  * language: another call changes nothing.
  */
 export function speak(...tags) {
-  spoken ??= learn(words, FILES, tags);
-  spoken.catch(() => (spoken = null)); // the next call tries again
-  return spoken;
+  speech ??= learn(words, FILES, tags);
+  speech.catch(() => (speech = null)); // the next call tries again
+  return speech;
 }
 
 /** For an app with words of its own: put them into `own`. `files`: tag → () => import("./words/en.js"), such a file as those here. Else like `speak`. */
 export async function learn(own, files, tags) {
-  const language = [...tags, ...browsers(), "en"].map(main).find((tag) => Object.hasOwn(files, tag));
+  const language = [...tags, ...browsers(), "en"].map(mainTag).find((tag) => Object.hasOwn(files, tag));
   const { words: made } = await files[language]();
-  useLanguage(browsers().find((tag) => main(tag) === language) ?? language); // "en-GB", for its dates
+  useLanguage(browsers().find((tag) => mainTag(tag) === language) ?? language); // "en-GB", for its dates
   Object.assign(own, made({ counted, listed, number }));
   return language;
 }
 
-const main = (tag) => tag.split("-")[0].toLowerCase();
+const mainTag = (tag) => tag.split("-")[0].toLowerCase();
 
 function browsers() {
   return globalThis.navigator?.languages ?? [];

@@ -45,6 +45,31 @@ def test_a_part_needs_no_scope_if_the_names_inside_it_are_words_of_no_other_part
     )
 
 
+@pytest.mark.parametrize(
+    ("use", "is_name"),
+    [
+        ("box.LIMIT", False),
+        ("box.#LIMIT", False),
+        ("1; // LIMIT", False),
+        ("1;\n/** LIMIT\n * LIMIT */", False),
+        ("[...LIMIT]", True),
+        ("box?.[LIMIT]", True),
+        ('"https://" + LIMIT', True),
+        ("{ LIMIT }", True),
+    ],
+)
+def test_what_another_part_calls_a_field_or_has_in_a_comment_is_no_name(
+    tmp_path: Path, use: str, is_name: bool
+) -> None:
+    entry = written(
+        tmp_path,
+        a=f'import {{ one }} from "./b.js";\n\nexport const two = {use};\n',
+        b="const LIMIT = 1;\nexport const one = LIMIT;\n",
+    )
+
+    assert ("const { one } = (() => {" in scoped_bundle(entry, {})) is is_name
+
+
 def test_a_part_comes_once_and_before_those_that_import_it(tmp_path: Path) -> None:
     entry = written(
         tmp_path,
