@@ -89,6 +89,7 @@ async def put(store: Store, room: str, member: Member, was: bytes | None = None)
     return await store.set_fact(room, replace(member_fact(member), was=was))
 
 
-async def remove(store: Store, room: str, user: str) -> bool:
-    """End a membership without an event; True if there was one. Raises `RoomNotFound`."""
-    return await store.set_fact(room, left(user))
+async def remove(store: Store, room: str, user: str, was: Member | None = None) -> bool:
+    """End a membership without an event; True if there was one. `was`: only if it is still this one. Raises `RoomNotFound`."""
+    value = None if was is None else member_fact(was).value
+    return await store.set_fact(room, replace(left(user), was=value))

@@ -49,10 +49,9 @@ async def become(ctx: Ctx, room: Room, standing: Standing) -> Standing:
             raise Stale
     except (Stale, Conflict):  # somebody lost rights since the room was looked up, or made this user a member
         return await become(ctx, *await core.access.look(ctx.session, "join", room.id))
-    if (
-        not room.announce and nearly_full and await is_over(core, room.id)
-    ):  # others took the last places meanwhile
-        await members.remove(core.store, room.id, user.id)
+    # Others may have taken the last places meanwhile, and the app may have made this user a member of another role.
+    over = not room.announce and nearly_full and await is_over(core, room.id)
+    if over and await members.remove(core.store, room.id, user.id, was=member):
         raise room_full(core, room.id)
     now_there, standing = await core.access.find(user, room.id)
     if standing.banned is not None and standing.banned.holds(now()):

@@ -12,7 +12,7 @@ from sanic_chatrooms import ChatRooms, User
 from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.stores import members
 from sanic_chatrooms.testing.connections import running_core
-from sanic_chatrooms.verbs import capacity
+from sanic_chatrooms.verbs import capacity, membership
 from tests.support.joined import joined
 from tests.unit.verbs.test_at_once import NoLocks
 
@@ -100,6 +100,24 @@ async def test_two_workers_do_not_give_the_last_place_twice(
     codes = [reply["payload"].get("code", "ack") for reply in replies]
     assert "room_limit" in codes
     assert await total(chat, "hall") <= 2
+
+
+async def test_what_the_app_makes_of_one_who_found_the_room_full_stays(
+    chat: Chat, rooms: ChatRooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rooms.create_room("hall", as_user=ADA)
+    client = await joined(chat, EVE)
+
+    async def is_over(*_: Any) -> bool:
+        await rooms.add_member("hall", EVE, role="moderator")
+        return True
+
+    monkeypatch.setattr(membership, "is_over", is_over)
+    refused = await client.error("join", room="hall")
+    assert refused["code"] == "unavailable", "the room has changed meanwhile"
+    ack = await client.ack("join", room="hall")
+
+    assert ack["role"] == "moderator"
 
 
 def count_together(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
