@@ -1,7 +1,7 @@
 """The facts of all rooms in memory."""
 
 from collections.abc import Mapping
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from msgspec.structs import replace
 
@@ -14,7 +14,10 @@ from ..properties import is_room
 from ..unread import OWN, is_own
 from .room import MemoryRoom
 
-__all__ = ["Facts"]
+__all__ = ["ENDS_KEPT", "Facts"]
+
+ENDS_KEPT = 100
+"""Ends of facts that may be left over before they are dropped. It happens once they are as many as the others, too."""
 
 
 class Facts:
@@ -23,9 +26,11 @@ class Facts:
     def __init__(self, lists: Mapping[str, Paged[MemoryRoom]], clock: Clock) -> None:
         self._lists = lists
         self._clock = clock
-        self._ends: list[tuple[float, int, MemoryRoom, str, str]] = []
-        """When facts end, as a heap, each with a number, since rooms have no order. A fact may be another one by now."""
         self._ended = 0
+        self._ends: dict[int, tuple[MemoryRoom, str, str]] = {}
+        """The facts that end, by a number that each end gets."""
+        self._order: list[tuple[float, int]] = []
+        """When they end, as a heap. What has no end any more, or another one, is left over here, but keeps no room."""
         self._rooms: dict[tuple[str, str], Paged[MemoryRoom]] = {}
 
     def put(self, room: MemoryRoom, fact: Fact, seq: int) -> bool:
@@ -36,7 +41,7 @@ class Facts:
             return False
         if fact.value is not None and is_own(fact) and get(room, MEMBER, fact.key) is None:
             return False
-        room.ends.pop((fact.kind, fact.key), None)
+        self._endless(room, fact.kind, fact.key)
         if fact.value is None:
             self._forget(room, fact.kind, fact.key)
         elif known is not None:
@@ -56,17 +61,28 @@ class Facts:
 
     def _end(self, room: MemoryRoom, fact: Fact, until: float) -> None:
         self._ended += 1
-        room.ends[fact.kind, fact.key] = until
-        heappush(self._ends, (until, self._ended, room, fact.kind, fact.key))
+        room.ends[fact.kind, fact.key] = self._ended
+        self._ends[self._ended] = (room, fact.kind, fact.key)
+        heappush(self._order, (until, self._ended))
+        if len(self._order) > 2 * len(self._ends) + ENDS_KEPT:
+            self._order = [one for one in self._order if one[1] in self._ends]
+            heapify(self._order)
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Forget some facts that have ended."""
         now = self._clock()
         for _ in range(SWEPT):
-            if self._ends[0][0] >= now:
+            if not self._order or self._order[0][0] >= now:
                 break
-            until, _, other, kind, key = heappop(self._ends)
-            if other.ends.get((kind, key)) == until:
-                self._forget(other, kind, key)
-            if not self._ends:
-                break
+            ended = self._ends.get(heappop(self._order)[1])
+            if ended is not None:
+                self._forget(*ended)
+
+    def _endless(self, room: MemoryRoom, kind: str, key: str) -> None:
+        number = room.ends.pop((kind, key), None)
+        if number is not None:
+            del self._ends[number]
 
     def _list(self, room: MemoryRoom) -> None:
         for visibility, rooms in self._lists.items():
@@ -85,12 +101,14 @@ class Facts:
             for key in known:
                 self._take(room, kind, key)
         room.facts.clear()
+        for number in room.ends.values():
+            del self._ends[number]
         room.ends.clear()
 
     def _forget(self, room: MemoryRoom, kind: str, key: str) -> None:
         known = room.facts[kind]
         known.take(key)
-        room.ends.pop((kind, key), None)
+        self._endless(room, kind, key)
         if not known:
             del room.facts[kind]
         self._take(room, kind, key)

@@ -66,7 +66,7 @@ class MemoryRoom:
             str, list[int]
         ] = {}  # by name, the numbers of the messages that mention it, ascending
         self.facts: dict[str, Paged[Known]] = {}  # by kind
-        self.ends: dict[tuple[str, str], float] = {}  # of facts that end
+        self.ends: dict[tuple[str, str], int] = {}  # numbers of facts that end; see `Facts`
 
     @property
     def floor(self) -> int:

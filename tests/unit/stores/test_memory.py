@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import tracemalloc
 from collections.abc import AsyncIterator, Coroutine
@@ -10,9 +11,12 @@ from typing import Any, TypeVar
 import pytest
 
 from sanic_chatrooms.errors import ChatError, ConfigError, RoomNotFound
-from sanic_chatrooms.models import RESERVED, Appended, Draft, Event, Member, Room, Scope
+from sanic_chatrooms.models import RESERVED, Appended, Draft, Event, Fact, Member, Room, Scope
 from sanic_chatrooms.stores import members
 from sanic_chatrooms.stores.base import FOLDED, Bounds
+from sanic_chatrooms.stores.changes import SWEPT
+from sanic_chatrooms.stores.memory.facts import ENDS_KEPT
+from sanic_chatrooms.stores.memory.room import MemoryRoom
 from sanic_chatrooms.stores.memory.store import MemoryStore
 from sanic_chatrooms.testing import Clock
 
@@ -367,3 +371,27 @@ async def test_reserved_rooms_have_members_whom_no_list_shows(store: MemoryStore
     assert await members.find(store, "~user.x", "u") == Member("u", "U")
     assert (await store.rooms(fact=(members.MEMBER, "u"))).rooms == []
     assert await members.remove(store, "~user.x", "u")
+
+
+async def test_nothing_that_ends_later_keeps_a_deleted_room(store: MemoryStore, clock: Clock) -> None:
+    await store.create_room(_room("gone"))
+    await store.set_fact("gone", Fact("report", "x", b"{}", until=clock() + 900.0))
+
+    await store.delete_room("gone")
+    gc.collect()
+
+    assert not [one for one in gc.get_objects() if type(one) is MemoryRoom and one.id == "gone"]
+
+
+async def test_a_fact_that_is_set_again_and_again_is_remembered_once(
+    store: MemoryStore, clock: Clock
+) -> None:
+    for n in range(1_000):
+        await store.set_fact("r", Fact("writes", "u1", b"%d" % n, until=clock() + 900.0 + n))
+
+    assert len(store._facts._order) < 2 * ENDS_KEPT
+
+    clock.advance(1_950.0)
+    for n in range(2 * ENDS_KEPT // SWEPT):
+        await store.set_fact("r", Fact("writes", "u2", b"%d" % n, until=clock() + 1.0))
+    assert [known.key for known in (await store.facts("r", "writes")).facts] == ["u2"]
