@@ -22,7 +22,7 @@ from ..support.ids import new_id
 from ..support.paging import PAGE_LIMIT
 from ..support.tasks import is_ending
 from ..wire.encode import encode
-from .across import marked
+from .across import all_rooms
 from .attachments import FILED, FILES, Attachment, Filed, filed, files_in
 
 __all__ = ["UNATTACHED", "Unattached"]
@@ -164,15 +164,9 @@ class Unattached:
 
     async def sweep(self) -> None:
         """Look at all messages that have, or had, something attached. Raises `Unavailable`."""
-        rooms, cursor = marked(self._store, FILED), None
-        while True:
-            room, cursor = await rooms(cursor)
-            if room is None:
-                break
+        async for room in all_rooms(self._store, fact=(FILED, "")):
             with suppress(RoomNotFound):
-                await self._sweep_room(room)
-            if cursor is None:
-                break
+                await self._sweep_room(room.id)
         await self._deleted_rooms()
 
     async def _sweep_room(self, room: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -20,6 +21,7 @@ from sanic_chatrooms.stores.base import Bounds
 from sanic_chatrooms.stores.redis.store import RedisStore
 from sanic_chatrooms.testing import Recorder
 from sanic_chatrooms.testing.proxy import FaultProxy
+from sanic_chatrooms.verbs.across import marked
 from tests.support.on_redis import WITHIN, arrived, brokers, draft, envelope, holds, said, store_at
 from tests.support.valkey import ValkeyServer, running, until
 
@@ -160,6 +162,25 @@ async def test_only_facts_by_which_rooms_are_found_have_a_list_of_rooms(valkey: 
 
         listed = ("chatrooms:test:user:{u1}", "chatrooms:test:user:{}:filed")
         assert valkey.ask("EXISTS", *listed) == valkey.ask("KEYS", "chatrooms:test:user:*") == "2"
+
+
+async def test_going_through_the_rooms_with_a_mark_asks_each_room_about_once(valkey: ValkeyServer) -> None:
+    rooms = [f"room{n}" for n in range(30)]
+    async with store_at(valkey.url, *rooms) as store:
+        for room in rooms:
+            await store.set_fact(room, Fact("filed", "", b"true"))
+        valkey.ask("CONFIG", "RESETSTAT")
+        following = marked(store, "filed")
+        found, cursor = [], None
+
+        for _ in rooms:
+            one, cursor = await following(cursor)
+            found.append(one)
+
+        assert cursor is None
+        assert found == sorted(rooms)
+        (calls,) = re.findall(r"cmdstat_evalsha:calls=(\d+)", valkey.ask("INFO", "commandstats"))
+        assert int(calls) <= 2 * len(rooms)
 
 
 @pytest.mark.parametrize(
