@@ -334,6 +334,34 @@ async def test_new_epochs_of_many_rooms_by_hand_take_their_time(many_rooms: Any,
     assert len(renewed) == await many_rooms.fetchval(_EPOCHS) == 2500
 
 
+async def test_a_number_of_the_app_s_transactions_is_not_given_again_after_a_failover(
+    postgres: PostgresServer, postgres_url: str
+) -> None:
+    side = await on_the_side(postgres, postgres_url)
+    engine = create_async_engine(postgres_url.replace("postgresql:", "postgresql+asyncpg:"))
+    async with with_rooms(postgres_url) as store:
+        (lost,) = await store.append([draft()])
+        # A standby takes over that lacks this event.
+        await side.execute(
+            "DELETE FROM chatrooms_default_event; UPDATE chatrooms_default_room SET head = 0;"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sanic_chatrooms'"
+        )
+        await side.execute(_ELSEWHERE)
+        async with engine.begin() as transaction:
+            await store.put(transaction, draft(), lambda: None)
+
+        ((_, answer),) = await store.number(10)
+        (later,) = await append_until_known(store, [draft()])
+
+        assert isinstance(lost, Appended)
+        assert isinstance(answer, Appended)
+        assert isinstance(later, Appended)
+        assert (answer.seq, later.seq) == (1, 2)
+        assert answer.epoch == later.epoch != lost.epoch
+    await engine.dispose()
+    await side.close()
+
+
 # ---- locked and refused ----
 
 

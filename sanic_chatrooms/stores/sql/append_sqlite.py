@@ -1,9 +1,9 @@
 """A batch of drafts into SQLite: the hot path of `SQLStore`, on its writing thread."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from msgspec.structs import replace
 from sqlalchemy import Connection
@@ -26,6 +26,8 @@ __all__ = ["SQLiteAppender", "Statements"]
 ROWS = (64, 16, 4, 1)
 """Rows of one statement, as many as fit. While a statement runs, the event loop has the interpreter, and afterwards the
 thread has to wait for it: with a statement for each row it would wait at each row."""
+
+T = TypeVar("T")
 
 _Key: TypeAlias = tuple[int, str, str]
 """Room, and the two halves of a draft's key."""
@@ -80,6 +82,10 @@ class SQLiteAppender(Appender):
     def append_within(self, connection: Connection, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         """See `Appender.append_within`."""
         return self._batch(drafts).run_within(connection)
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """See `Appender.write`."""
+        return await self._database.write(work)
 
     def _batch(self, drafts: Sequence[Draft]) -> "_Append":
         return _Append(self._statements, self._past, drafts)

@@ -2,8 +2,8 @@
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -15,6 +15,8 @@ from .history import Past
 from .schema import Schema
 
 __all__ = ["Appender", "make_appender"]
+
+T = TypeVar("T")
 
 # By dialect: the module and class. PostgreSQL's needs a driver that not everybody has.
 _APPENDERS = {
@@ -40,7 +42,11 @@ class Appender(ABC):
 
     @abstractmethod
     def append_within(self, connection: Connection, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
-        """The same as a step of a transaction that `Database.write` began."""
+        """The same as a step of a transaction that `write` began."""
+
+    @abstractmethod
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """See `Database.write`. The transaction may call `append_within`."""
 
     @abstractmethod
     async def stop(self) -> None:

@@ -6,8 +6,9 @@ So a store takes at most `Database.connections` + 1 of the server's.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+from weakref import WeakSet
 
 import asyncpg
 from sqlalchemy import Connection
@@ -28,6 +29,8 @@ __all__ = ["PostgresAppender"]
 
 logger = logging.getLogger("sanic_chatrooms.postgres")
 
+T = TypeVar("T")
+
 LOCK_SHARE = 0.2
 """The part of the time limit for which a batch waits for a room that somebody holds locked."""
 
@@ -47,6 +50,8 @@ class PostgresAppender(Appender):
         self._past = past
         self._turn = asyncio.Lock()
         self._connection: Any = None
+        self._safe: WeakSet[Any] = WeakSet()
+        """Connections of the database's that may append, too: since they were opened, `opened` was called."""
         self._stopped = False
 
     def prepare(self, connection: Connection) -> None:
@@ -66,6 +71,27 @@ class PostgresAppender(Appender):
             except asyncpg.LockNotAvailableError:
                 # Somebody holds a room: the other rooms of the batch need not wait for it.
                 return batch.results(await self._call(batch, wait=False))
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """See `Appender.write`. A new connection first learns whether all rooms need new epochs."""
+        return await self._database.bounded(lambda: self._write(work))
+
+    async def _write(self, work: Callable[[Connection], T]) -> T:
+        while True:
+            done, opened = await self._database.write(lambda connection: self._if_safe(connection, work))
+            if done:
+                return done[0]
+            if opened is not None:  # only now: what `opened` did is committed
+                self._safe.add(opened)
+
+    def _if_safe(self, connection: Connection, work: Callable[[Connection], T]) -> tuple[list[T], Any]:
+        """-> what `work` returned; or nothing, and the driver's connection if it is safe after this transaction."""
+        driver = connection.connection.driver_connection
+        if driver in self._safe:
+            return [work(connection)], None
+        state = connection.exec_driver_sql(self._opened).one()
+        _warn(state.renewed, state.unfinished)
+        return [], None if state.unfinished else driver
 
     def append_within(self, connection: Connection, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         """See `Appender.append_within`."""

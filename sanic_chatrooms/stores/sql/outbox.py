@@ -1,7 +1,7 @@
 """The outbox of `SQLStore`: a table that the app's own transactions write to, and workers empty."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from itertools import compress
 from typing import Any, TypeAlias, TypeVar
@@ -16,6 +16,7 @@ from ...drivers.sql.database import Database
 from ...errors import ChatError, InvalidField, Unavailable
 from ...models import Appended, Draft, Fact, Relation, Sender
 from ..base import Stale
+from .appender import Appender
 from .schema import Schema
 
 __all__ = ["Outgoing"]
@@ -36,16 +37,10 @@ class _Numbered:
 class Outgoing:
     """The rows of one instance's outbox."""
 
-    def __init__(
-        self,
-        schema: Schema,
-        database: Database,
-        append: Callable[[Connection, Sequence[Draft]], list[Appended | ChatError]],
-    ) -> None:
-        """`append` stores drafts as a step of a transaction."""
+    def __init__(self, schema: Schema, database: Database, appender: Appender) -> None:
         self._table = schema.outbox
         self._database = database
-        self._append = append
+        self._appender = appender
         self._unsure: list[_Numbered] = []
         """Turns of which it is not known whether they were carried out."""
         self._known: WeakSet[Engine] = WeakSet()  # that lead to our table
@@ -110,7 +105,7 @@ class Outgoing:
             return []
         numbered = _Numbered()
         try:
-            await self._database.write(lambda c: self._number(c, limit, numbered))
+            await self._appender.write(lambda c: self._number(c, limit, numbered))
         except Unavailable:
             self._unsure.append(numbered)
             raise
@@ -136,7 +131,7 @@ class Outgoing:
         # Nobody else gets these before the transaction ends.
         waiting = [(row.id, _draft(row)) for row in connection.execute(self._oldest(limit))]
         drafts = [draft for _, draft in waiting]
-        results = self._append(connection, drafts) if drafts else []
+        results = self._appender.append_within(connection, drafts) if drafts else []
         known = [not isinstance(result, Unavailable) for result in results]
         done = [not isinstance(result, Unavailable | Stale) for result in results]
         ids = [id for (id, _), gone in zip(waiting, done, strict=True) if gone]

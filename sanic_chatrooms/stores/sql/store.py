@@ -121,7 +121,7 @@ class SQLStore(Store, Outbox, SearchIndex):
         }
         await self._database.start(bounds.timeout)
         self._appender = make_appender(self._database, self._schema, past, bounds)
-        self._outgoing = Outgoing(self._schema, self._database, self._appender.append_within)
+        self._outgoing = Outgoing(self._schema, self._database, self._appender)
         self._upkeep = Upkeep(self._database, self._schema, past, bounds, self._clock)
         self._indexing = Indexing(self._database, self._schema, past, directory, bounds, self._clock)
         try:
