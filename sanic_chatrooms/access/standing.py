@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ..models import DIRECT, PRIVATE, Known, Room, Sender
-from ..stores.members import MEMBER, as_member
+from ..stores.members import INVITE, MEMBER, as_member
 from .roles import CREATOR, LEVELS, level_of
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
 
 HIDDEN = frozenset((PRIVATE, DIRECT))
 """Visibilities of rooms that only their members can see."""
-BAN, MUTE, INVITE, BLOCKED = "ban", "mute", "invite", "blocked"
+BAN, MUTE, BLOCKED = "ban", "mute", "blocked"
 """Kinds of the facts about a user in a room, beside `stores.members.MEMBER`. Blocked: by the other one, in a direct room."""
 
 

@@ -317,7 +317,7 @@ class Store(AppendsSoon, Erasing, ABC):
     async def facts_of(self, kind: str, key: str, *, cursor: str | None = None, limit: int = 50) -> FactPage:
         """This fact in every room where it holds, in the order of the rooms' ids; never in reserved rooms.
 
-        For the fact "member" about a user, and for facts about a room itself, whose key is "", except the fact "room". A store
+        For kinds of `members.BY_USER` about a user, and for facts about a room itself, whose key is "", except the fact "room". A store
         need not know in which rooms other facts hold: there is one for each message with attachments.
         Raises `InvalidCursor`.
         """

@@ -10,6 +10,8 @@ from ..models import Fact, Known, Member
 from .base import Store
 
 __all__ = [
+    "BY_USER",
+    "INVITE",
     "MEMBER",
     "MemberPage",
     "as_member",
@@ -22,7 +24,9 @@ __all__ = [
     "remove",
 ]
 
-MEMBER = "member"
+MEMBER, INVITE = "member", "invite"
+BY_USER = frozenset((MEMBER, INVITE))
+"""Kinds of facts about a user by which rooms are found. The rooms of other facts are not, unless the fact is about the room itself."""
 
 
 class MemberPage(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from ...drivers.redis.cluster import Call, RedisLink, Script
 from ...models import DIRECT, PRIVATE, PUBLIC, Fact, Room
-from ..members import MEMBER
+from ..members import BY_USER, MEMBER
 from ..properties import ROOM
 
 __all__ = ["RedisLists"]
@@ -205,7 +205,7 @@ class RedisLists:
 
 def _is_listed(fact: Fact) -> bool:
     """Are rooms found by this fact? There are many others, one for each message with attachments, and nobody would remove their lists."""
-    return fact.kind == MEMBER or (not fact.key and fact.kind != ROOM)
+    return fact.kind in BY_USER or (not fact.key and fact.kind != ROOM)
 
 
 def _now() -> int:

@@ -12,7 +12,7 @@ from ...errors import ChatError
 from ...models import PRIVATE, Appended, Draft, Fact, Fold, Relation, Sender
 from ...stores.base import Bounds, Store
 from ...stores.erasing import Erased
-from ...stores.members import MEMBER
+from ...stores.members import BY_USER, MEMBER
 from ...stores.memory.store import MemoryStore
 from ...stores.unread import PREFS, READ
 from .hooks import StoreHooks, fresh
@@ -21,7 +21,7 @@ __all__ = ["AgainstMemoryTests"]
 
 USERS = ("u1", "u2", "u3")
 KEYS = ("👍", "🎉", "pin")
-KINDS = ("member", "ban", "read")
+KINDS = ("member", "invite", "ban", "read")
 OWN = (READ, PREFS)
 NAMES = (*USERS, "@room", "@admin", "@member")
 ROOMS = ("r", "s")
@@ -161,7 +161,7 @@ async def _shown(store: Store, random: Random, drafted: list[Draft]) -> list[Any
     shown.append(await _toggles(store, room, limit, target=max(head - random.randrange(30), 1)))
     shown += [(await store.facts(room, kind)).facts for kind in KINDS]
     shown.append((await store.all_facts(room, limit=limit)).facts)
-    shown += [(await store.facts_of(MEMBER, user)).facts for user in USERS]
+    shown += [(await store.facts_of(kind, user)).facts for kind in sorted(BY_USER) for user in USERS]
     shown += [await store.facts_about(room, user) for user in USERS]
     shown += [await store.unread(user, ROOMS, limit) for user in USERS]
     ranges = {room: [(1, head // 3), (head // 3 + 5, head // 2), (head - 3, head + 9)]}

@@ -36,6 +36,7 @@ class FactListTests(StoreHooks):
             for room in ("c", "b", "a", "hidden"):
                 await one.set_fact(room, _fact("member", "u2", b"1"))
             await one.set_fact("r", _fact("ban", "u2"))
+            await one.set_fact("b", _fact("invite", "u2"))
 
             page = await other.facts_of("member", "u2")
             first = await other.facts_of("member", "u2", limit=2)
@@ -47,6 +48,8 @@ class FactListTests(StoreHooks):
             assert (await other.facts_of("member", "nobody")).facts == []
             rooms = await other.rooms(fact=("member", "u2"))
             assert [room.id for room in rooms.rooms] == ["a", "b", "c"]
+            assert [known.room for known in (await other.facts_of("invite", "u2")).facts] == ["b"]
+            assert [room.id for room in (await other.rooms(fact=("invite", "u2"))).rooms] == ["b"]
 
     async def test_the_list_of_a_fact_follows_what_becomes_of_it(self) -> None:
         async with self.two_processes() as (one, other):
