@@ -1,5 +1,6 @@
 """What waits until presence answers: changes of rooms until they are counted, and users who may be on no worker."""
 
+import contextlib
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TypeAlias
@@ -54,8 +55,25 @@ class Uncounted:
         """Ask about rooms that have waited, until all were asked about or a question has failed."""
         counts: _Counts = {}
         for rooms in self._questions():
-            counts |= await self._count(rooms)
+            with contextlib.suppress(Unavailable):
+                for room in rooms:
+                    await self._look(room)
+                counts |= await self._count(rooms)
         return counts
+
+    async def _look(self, room: str) -> None:
+        """Forget who has come back or gone again since: another worker has told it, and this one must not say the opposite after it.
+
+        Raises `Unavailable`.
+        """
+        diff = self._rooms[room]
+        if diff is None:
+            return
+        users = {user.id for user in (*diff.joined, *diff.left)}
+        here = await self._presence.online(users, room=room)
+        joined = [user for user in diff.joined if user.id in here]
+        left = [user for user in diff.left if user.id not in here]
+        self._put(room, Diff(joined, left, diff.renamed))
 
     async def counts(self, rooms: Collection[str]) -> _Counts:
         """How many users are in each; nothing if the backend does not answer."""

@@ -790,6 +790,27 @@ async def test_a_change_is_told_when_it_can_be_counted(worker: Worker) -> None:
     assert worker.emptied == []
 
 
+async def test_who_came_back_to_another_worker_before_it_could_be_counted_is_here() -> None:
+    one, two = await two_workers()
+    for user in (BOB, ADA):
+        await one.occupancy.entered("a", user)
+    await one.pass_time(2)
+    one.presence.uncountable = True
+    one.occupancy.exited("a", ADA.id, at_once=True)
+    await one.occupancy.settle()
+    await two.occupancy.entered("a", ADA)
+    await two.pass_time(1)
+
+    one.presence.uncountable = False
+    await one.pass_time(LOOK_EVERY)
+    await two.pass_time(2)
+
+    left = [
+        user["id"] for worker in (one, two) for event in worker.ear.heard for user in event.get("left", [])
+    ]
+    assert left == []
+
+
 async def test_a_room_and_a_user_are_said_to_be_gone_when_that_is_known(worker: Worker) -> None:
     for room in ("a", ANYWHERE):
         await worker.occupancy.entered(room, ADA)
