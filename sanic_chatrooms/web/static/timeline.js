@@ -45,9 +45,16 @@ function abandoned({ change, unsaved = change?.text }) {
   return { change: null, unsaved };
 }
 
-// It was loaded again: what we do to it goes on.
+// It was loaded again: what we do to it goes on. What stands beside it may have changed, and only `changed` shows other changes.
 function loadedAgain(item, event) {
-  return Object.assign(item, fieldsOf(event), { version: item.version && item.version + 1 }, event.deleted && abandoned(item));
+  const before = beside(item);
+  Object.assign(item, fieldsOf(event), event.deleted && abandoned(item));
+  if (item.version || beside(item) !== before) item.version++;
+  return item;
+}
+
+function beside({ reactions, thread, pinned }) {
+  return JSON.stringify([reactions, thread, pinned]);
 }
 
 /** An item's `version` grows with every change, so that a view redraws only changed items. */

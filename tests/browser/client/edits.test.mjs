@@ -250,3 +250,17 @@ test("deleting a message that was deleted meanwhile reports nothing", async (t) 
 
   assert.deepEqual([it.item.deleted, it.item.change], [true, null]);
 });
+
+test("what came to stand beside a message while nobody heard of it is drawn when it is loaded again", () => {
+  const timeline = new Timeline();
+  const message = { msgId: "m1", seq: 1, type: "message", timestamp: 1, sender: { id: "bob", name: "Bob" }, payload: { text: "hi" } };
+  timeline.replace([message], false, 1);
+  const [item] = timeline.items;
+  const drawn = item.version;
+
+  timeline.replace([message], false, 2);
+  assert.equal(item.version, drawn);
+
+  timeline.replace([{ ...message, reactions: [{ emoji: "👍", count: 1 }] }], false, 3);
+  assert.notEqual(item.version, drawn);
+});
