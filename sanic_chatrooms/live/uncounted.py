@@ -1,6 +1,5 @@
 """What waits until presence answers: changes of rooms until they are counted, and users who may be on no worker."""
 
-import contextlib
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TypeAlias
@@ -55,10 +54,14 @@ class Uncounted:
         """Ask about rooms that have waited, until all were asked about or a question has failed."""
         counts: _Counts = {}
         for rooms in self._questions():
-            with contextlib.suppress(Unavailable):
+            try:
                 for room in rooms:
                     await self._look(room)
                 counts |= await self._count(rooms)
+            except Unavailable:
+                pass
+            except Exception:  # of a defect, or an app's own presence: what comes after it must go on
+                logger.exception("presence failed to say who is in rooms; it is asked again")
         return counts
 
     async def _look(self, room: str) -> None:

@@ -853,6 +853,27 @@ async def test_a_room_that_cannot_be_counted_keeps_no_other_waiting(worker: Work
     assert worker.told() == [(["Ada"], [], 1)]
 
 
+async def test_a_room_that_fails_to_be_counted_keeps_no_user_from_being_kept_alive(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    count = worker.presence.count
+
+    async def broken(rooms: Collection[str]) -> dict[str, int]:
+        if "b" in rooms:
+            raise RuntimeError("a defect")
+        return await count(rooms)
+
+    monkeypatch.setattr(worker.presence, "count", broken)
+    for room in "ab":
+        await worker.occupancy.entered(room, ADA)
+
+    await worker.occupancy.entered("a", BOB)
+    await worker.pass_time(int(TTL) + 5)
+
+    assert await worker.present() == ["Ada", "Bob"]
+    assert "a defect" in caplog.text
+
+
 async def test_rooms_that_could_not_be_counted_with_a_lost_one_are_counted_without_it(worker: Worker) -> None:
     rooms = [*"abcd"]
     worker.presence.uncountable = True
