@@ -184,7 +184,11 @@ async def test_the_actions_of_a_message_are_in_sight_and_those_of_one_whose_begi
     served: ServedApp, new_page: Pages
 ) -> None:
     await served.open()
-    await served.say("general", "\n".join(f"line {number}" for number in range(12)), *map(str, range(40)))
+    await served.say(
+        "general",
+        "\n".join(f"line {number}" for number in range(12)),
+        *(f"{number}\n" * 5 + "end" for number in range(40)),
+    )
     page = await new_page(viewport={"width": 1280, "height": 800})
     await enter(page, "Ada")
     await expect(messages(page)).to_have_count(41)
