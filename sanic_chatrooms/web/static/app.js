@@ -4,7 +4,7 @@ import { addressOf, placeAt } from "./address.js";
 import { Addressees } from "./addressees.js";
 import { Attention } from "./attention.js";
 import { answerInvitation, changeName, createRoom, leaveRoom, signOut } from "./belonging.js";
-import { keepHistory, up } from "./back.js";
+import { keepHistory, readdress, up } from "./back.js";
 import { Banner } from "./banner.js";
 import { Columns } from "./columns.js";
 import { offers } from "./counts.js";
@@ -244,7 +244,7 @@ export class App {
   /** Show one message, wherever it is. The address is the room's again: the same link can be followed once more. */
   #jump(room, seq) {
     const { book, talk, notices } = this;
-    history.replaceState(history.state, "", addressOf(room.id));
+    readdress(addressOf(room.id));
     this.before = { room, place: talk.conversation.place };
     const isHere = () => this.room === room;
     jump(room, seq, { book, talk, notices, isHere, onThread: (parent) => this.#go(room.id, "thread", parent) });
@@ -311,7 +311,7 @@ export class App {
   #moved(room) {
     const place = placeAt(location.hash);
     // The user may already have chosen another room: the address changes before its event.
-    if (place?.id === `@${room.partner.id}`) history.replaceState(history.state, "", addressOf(room.id, place.pane, place.of));
+    if (place?.id === `@${room.partner.id}`) readdress(addressOf(room.id, place.pane, place.of));
     this.#list();
   }
 

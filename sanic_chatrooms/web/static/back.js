@@ -55,6 +55,12 @@ function uncovers() {
   return true;
 }
 
+/** Where one is has this address from now on. */
+export function readdress(hash) {
+  history.replaceState(history.state, "", hash);
+  look();
+}
+
 /** Up to this address where there is one pane at a time: back, if one came from there, so that the way back does not lead down again. Returns whether it goes there. */
 export function up(hash) {
   if (!narrow.matches || location.hash === hash) return false;
