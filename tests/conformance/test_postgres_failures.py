@@ -172,7 +172,7 @@ async def test_a_killed_server_has_all_that_was_acknowledged_under_the_same_epoc
 
 
 async def test_reads_that_take_all_connections_end_in_time_and_delay_no_append(postgres_url: str) -> None:
-    async with with_rooms(postgres_url, bounds=Bounds(timeout=2.0)) as store:
+    async with with_rooms(postgres_url, bounds=Bounds(timeout=4.0)) as store:
         nap = Prepared(select(func.pg_sleep(9)))
         sleepers: list[Any] = [
             store._database.read(lambda c: c.execute(text("SELECT pg_sleep(9)"))) for _ in range(6)

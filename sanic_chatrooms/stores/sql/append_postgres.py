@@ -14,7 +14,7 @@ from .schema import Schema
 
 __all__ = ["ARGUMENTS", "AS_TEXT", "append_call", "append_function", "words_key"]
 
-VERSION = 10
+VERSION = 11
 """Goes up when the arguments or the meaning change: workers of two releases then call two functions."""
 
 ARGUMENTS = {
@@ -231,7 +231,7 @@ BEGIN
         DELETE FROM {mention} m WHERE m.room_id = ids[r] AND m.seq = found_seq;
         UPDATE {word} w SET terms = '', due = true WHERE w.room_id = ids[r] AND w.seq = found_seq;
       WHEN 'close' THEN
-        UPDATE {event} e SET payload = p_value[i], changed = heads[r] + 1
+        UPDATE {event} e SET payload = p_value[i], edited = NULL, changed = heads[r] + 1
          WHERE e.room_id = ids[r] AND e.seq = found_seq;
         DELETE FROM {mention} m WHERE m.room_id = ids[r] AND m.seq = found_seq;
         UPDATE {word} w SET terms = '', due = true WHERE w.room_id = ids[r] AND w.seq = found_seq;

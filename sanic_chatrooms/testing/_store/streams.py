@@ -89,6 +89,14 @@ class StreamTests(RelationHooks):
             assert (related[1].toggles["ended:error"].count, related[1].toggles["ended:error"].seq) == (1, 2)
             assert (await other.toggles("r", target=1)).total == 0
 
+    async def test_42_an_edit_before_the_close_is_none_afterwards(self) -> None:
+        async with self.room() as store:
+            message = await self.being_written(store)
+
+            await store.append([self.edit(message, "ab"), self.close(message, "abc")])
+
+            assert [(text_of(event), event.edited) for event in await views(store, 1)] == [("abc", None)] * 2
+
     async def test_42_a_close_without_a_key_leaves_nothing_beside_the_message(self) -> None:
         async with self.room() as store:
             message = await self.being_written(store)
