@@ -150,7 +150,8 @@ export class TalkPane {
     this.#instead(room);
     conversation.timeline = room.shown; // a window far up may have become a part of it
     conversation.update();
-    // A page of older messages may have failed, or the connection was lost: whoever is at the top cannot scroll to ask again.
+    // A page may have failed, or waited for another, or the connection was lost: whoever is at the end or the top cannot scroll to ask again.
+    conversation.needNewer();
     if (!conversation.stuck) conversation.needOlder();
   }
 
