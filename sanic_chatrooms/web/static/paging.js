@@ -3,6 +3,7 @@
 import { introduce, isReply, Timeline } from "./timeline.js";
 
 const AROUND = 60;
+const AGAIN = 2000; // ms
 
 export class Paging {
   /** `changed(room)`: draw. `nameOf(id)`: what somebody is called, if it is known. */
@@ -31,8 +32,10 @@ export class Paging {
     room.asking = true;
     try {
       take(await this.chat.history(room.id, { ...place, replies: room.mixed }));
-    } catch {
-      return; // scrolling further asks again
+    } catch (error) {
+      // Drawing asks again: whoever is at the end or the top cannot scroll further.
+      if (error.temporary) setTimeout(() => this.changed(room), AGAIN);
+      return;
     } finally {
       room.asking = false;
     }

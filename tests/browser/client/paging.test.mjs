@@ -168,3 +168,15 @@ test("a message has an address", () => {
   assert.deepEqual(placeAt(addressOf("general", "at", "17")), { id: "general", pane: "at", of: "17" });
   for (const wrong of ["#/general/at", "#/general/at/", "#/general/at/0", "#/general/at/x", "#/general/at/-1", `#/general/at/${"9".repeat(16)}`]) assert.equal(placeAt(wrong), null, wrong);
 });
+
+test("a page that could not come for now is asked for again by drawing, and another one is not", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const drawn = [];
+  const { room } = world();
+  for (const temporary of [true, false]) {
+    const history = async () => Promise.reject(Object.assign(new Error("no"), { temporary }));
+    await new Paging({ history }, (which) => drawn.push([which, temporary])).older(room);
+    t.mock.timers.tick(5000);
+  }
+  assert.deepEqual(drawn, [[room, true]]);
+});
