@@ -108,16 +108,15 @@ async def _is_in(core: Core, room_id: str, user: User) -> bool:
 
 async def add_member(core: Core, room_id: str, user: User, role: str = "member") -> None:
     """Make a user a member for the app, or give a member another role. Raises `Forbidden` for a user who is banned."""
-    done = False
-    while not done:
+    while True:
         try:
-            done = await _add(core, room_id, user, role)
+            return await _add(core, room_id, user, role)
         except Conflict:
-            continue  # somebody changed the membership since it was read
+            continue
 
 
-async def _add(core: Core, room_id: str, user: User, role: str) -> bool:
-    """False or a `Conflict`: somebody changed the membership since it was read."""
+async def _add(core: Core, room_id: str, user: User, role: str) -> None:
+    """Raises `Conflict` if somebody changed the membership since it was read."""
     room, standing = await core.access.find(user, room_id)
     refuse_banned(standing, now())
     fact = await core.store.fact(room_id, members.MEMBER, user.id)
@@ -146,11 +145,10 @@ async def _add(core: Core, room_id: str, user: User, role: str) -> bool:
         await core.journal.append(item)
     elif known != member:
         if not await members.put(core.store, room_id, member, was=b"" if fact is None else fact.value):
-            return False
+            raise Conflict
         if standing.invited:
             await core.store.set_fact(room_id, invite_ended(user.id))
         await core.inbox.send(user.id, StandingChanged(room_id))
-    return True
 
 
 async def _end_membership(
