@@ -59,7 +59,8 @@ async def _soak(url: str, times: int, verdict: Verdict, progress: Progress) -> N
     rooms = ChatRooms("soak", guests=True, store=SQLStore(url))
     async with running_core(rooms) as chat:
         await rooms.create_room("orders")
-        ada = await chat_client(chat, User("u1", "Ada"), room="orders")
+        ada = await chat_client(chat, User("u1", "Ada"))
+        await ada.ack("join", room="orders")
         ends: Counter[str] = Counter()
         lanes = (_apps(url, f"{lane}", ends, times, kind, progress) for lane in range(min(AT_ONCE, times)))
         await asyncio.gather(*lanes)

@@ -129,7 +129,8 @@ async def test_what_is_published_within_a_transaction_is_heard_after_its_commit_
     engine = create_engine(url)
     async with running_core(rooms) as chat:
         await rooms.create_room("orders")
-        ada = await chat_client(chat, ADA, room="orders")
+        ada = await chat_client(chat, ADA)
+        await ada.ack("join", room="orders")
         with engine.connect() as connection:
             await rooms.publish("orders", "ORDER", {"id": 7}, within=connection)
             before = await rooms.history("orders")
@@ -148,7 +149,8 @@ async def test_a_rolled_back_transaction_says_nothing(tmp_path: Path) -> None:
     rooms = ChatRooms("test", guests=True, store=SQLStore(url))
     async with running_core(rooms) as chat:
         await rooms.create_room("orders")
-        ada = await chat_client(chat, ADA, room="orders")
+        ada = await chat_client(chat, ADA)
+        await ada.ack("join", room="orders")
         for type, end in (("ROLLED_BACK", Connection.rollback), ("COMMITTED", Connection.commit)):
             with engine.connect() as connection:
                 await rooms.publish("orders", type, {}, within=connection)
