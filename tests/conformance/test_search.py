@@ -319,6 +319,32 @@ async def test_workers_that_start_at_once_make_the_index_once(url: str) -> None:
     await asyncio.gather(*(store.stop() for store in stores))
 
 
+async def test_a_start_leaves_rows_with_keys_of_a_former_kind_to_whoever_indexes(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sanic_chatrooms.stores.sql.words.CLEARED", 3)
+    async with started(url) as store:
+        await say(store, *["lamp"] * 10)
+        await store.index(["r"])
+    monkeypatch.setattr(indexing, "VERSION", 2)
+    one, other = SQLStore(url), SQLStore(url)
+    await asyncio.gather(*(store.start("default", Bounds()) for store in (one, other)))
+    for store in (one, other):
+        await store._indexing.stop()
+    try:
+        assert await words(one) == 10, "a start must not take the longer, the more there is"
+        assert await store.find_in("r", Query("lamp"), before=LATEST) == Hits([], None, 0)
+        while await one.index(["r"], most=4) + await other.index(["r"], most=4):
+            pass
+        assert await found(one, "lamp") == list(range(10, 0, -1))
+        assert [hit.seq for hit in (await one.find_of(None, Query("lamp"), before=2**60)).hits] == list(
+            range(10, 0, -1)
+        )
+        assert await words(one) == 10
+    finally:
+        await asyncio.gather(one.stop(), other.stop())
+
+
 async def test_one_process_indexes_by_itself_and_another_goes_on_when_it_is_gone(url: str) -> None:
     clock = Clock()
     async with started(url, clock=clock) as one, started(url, clock=clock) as other:
@@ -362,9 +388,19 @@ async def test_another_language_makes_the_index_anew(postgres_url: str) -> None:
         await say(store, "running")
         await store.index(["r"])
     async with started(postgres_url, Bounds(search_language="english")) as store:
-        assert await words(store) == 0
+        assert await store.find_in("r", Query("running"), before=LATEST) == Hits([], None, 0)
         await store.index(["r"])
         assert await found(store, "runs") == [1]
+        assert await words(store) == 1
+
+
+async def test_a_worker_that_still_has_the_former_language_indexes_nothing_more(postgres_url: str) -> None:
+    async with started(postgres_url) as former:
+        await say(former, "running")
+        async with started(postgres_url, Bounds(search_language="english")) as store:
+            assert await former.index(["r"]) == 0
+            await store.index(["r"])
+            assert await found(store, "runs") == [1]
 
 
 async def test_a_language_that_postgresql_does_not_know_is_refused(postgres_url: str) -> None:

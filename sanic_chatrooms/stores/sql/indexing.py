@@ -46,7 +46,7 @@ MANY = 200
 WORDS = 2_000
 """Words whose stems are asked for at a time."""
 VERSION = 1
-"""Goes up when the keys of a text change (`support.words`). Then the index is made anew."""
+"""Goes up when the keys of a text change (`support.words`). Then the index is made anew, room by room."""
 
 
 class Indexing:
@@ -86,21 +86,9 @@ class Indexing:
             check_language(connection, self._language)
         self.possible = self._finder.prepare(connection)
         self._words.keys = Keys(self._directory.secret(connection, "search"), self._language)
+        self._words.kind = f"{VERSION} {self._language or ''}"
         if self.possible:
-            self._start_anew(connection)
-
-    def _start_anew(self, connection: Connection) -> None:
-        """Empty the index if its keys were made in another way."""
-        schema, meta = self._schema, self._schema.meta
-        now = f"{VERSION} {self._language or ''}"
-        made = connection.scalar(meta.select().with_only_columns(meta.c.value).where(meta.c.name == "words"))
-        if made == now:
-            return
-        if made is not None:
-            connection.execute(schema.word.delete())
-            connection.execute(schema.indexed.delete())
-        connection.execute(meta.delete().where(meta.c.name == "words"))
-        connection.execute(meta.insert().values(name="words", value=now))
+            self._words.start_anew(connection)
 
     def start(self) -> None:
         """Begin to index."""

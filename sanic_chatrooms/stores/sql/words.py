@@ -32,6 +32,8 @@ AT_ONCE = 200
 """Rooms that are indexed in one turn."""
 LONG = 32_768
 """Characters of text after which a batch ends."""
+CLEARED = 1_000
+"""Rows with keys of a former kind that leave the index at a time."""
 LEASE = 10.0
 """Seconds for which one process indexes. Others take over when it does not renew that."""
 
@@ -88,7 +90,8 @@ class Words:
         self._clock = clock
         self._process = process
         self.keys: Keys
-        """Set when the database is open."""
+        self.kind: str
+        """How keys are made. All in the index are of one kind. Both are set when the database is open."""
         word = f'"{schema.word.name}"'
         highest = f"(SELECT max(w.id) FROM {word} w WHERE w.id >= s.value << {BITS} AND w.id < (s.value + 1) << {BITS})"
         self._highest = {
@@ -97,6 +100,34 @@ class Words:
                 f"SELECT s.value, {highest} FROM unnest(CAST(:seconds AS bigint[])) AS s(value)"
             ),
         }
+
+    # ---- keys of a former kind ----
+
+    def start_anew(self, connection: Connection) -> None:
+        """If keys were made in another way: no room is indexed any more. Its rows leave when it is indexed again: there may be
+        millions, and a start has a time limit."""
+        meta = self._schema.meta
+        made = self._made(connection)
+        if made == self.kind:
+            return
+        if made is not None:
+            if connection.dialect.name == "postgresql":  # nobody is storing keys of the former kind now
+                connection.execute(select(func.pg_advisory_xact_lock(words_key(self._schema.prefix), 0)))
+            connection.execute(self._schema.indexed.delete())
+        connection.execute(meta.delete().where(meta.c.name == "words"))
+        connection.execute(meta.insert().values(name="words", value=self.kind))
+
+    def _made(self, connection: Connection) -> str | None:
+        meta = self._schema.meta.c
+        return connection.scalar(select(meta.value).where(meta.name == "words"))
+
+    def _clear(self, connection: Connection, room: int) -> bool:
+        """Remove some rows of a room that is not indexed; True if there are more."""
+        word = self._schema.word
+        former = list(connection.scalars(select(word.c.id).where(word.c.room_id == room).limit(CLEARED)))
+        if former:
+            connection.execute(word.delete().where(word.c.id.in_(former)))
+        return len(former) == CLEARED
 
     # ---- what is to be done ----
 
@@ -185,14 +216,19 @@ class Words:
         return {seq: " ".join((place, *self.keys.of_text(text, stems))) for seq, text in batch.said.items()}
 
     def write(self, connection: Connection, batch: Batch, terms: dict[int, str]) -> bool:
-        """Put a batch into the index; False if another process is at it, or has done it."""
+        """Put a batch into the index; False if another process is at it, or has done it, or makes keys of another kind.
+
+        Of a room that is not indexed, it first removes what there is: True, and nothing more, while some is left.
+        """
         indexed, room = self._schema.indexed, batch.room
-        if not self._hold(connection, room):
+        if not self._hold(connection, room) or self._made(connection) != self.kind:
             return False
         stands = connection.execute(select(indexed.c.seq).where(indexed.c.room_id == room)).first()
         if (0 if stands is None else stands.seq) != batch.begin:
             return False
         self._renew(connection)
+        if stands is None and self._clear(connection, room):
+            return True
         changed = self._changed(connection, batch)
         last = self._insert(connection, batch, terms, changed)
         self._put_again(connection, batch, terms, changed)
