@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, literal, select, tuple_
 
 from ...drivers.sql.tables import in_steps, insert
 from ...errors import RoomNotFound
@@ -146,7 +146,7 @@ def put_fact(connection: Connection, schema: Schema, room: int, fact: Fact) -> b
         if connection.scalar(member.with_for_update(read=True, key_share=True)) is None:
             return False
     if fact.was:
-        same &= table.c.value != fact.value
+        same &= _changes(fact, table.c.value, literal(fact.value, table.c.value.type))
         exchange = table.update().where(same).values(value=fact.value, seq=0, until=fact.until)
         return connection.execute(exchange).rowcount > 0
     head = select(schema.room.c.head).where(schema.room.c.id == room).scalar_subquery()
@@ -161,13 +161,10 @@ def put_fact(connection: Connection, schema: Schema, room: int, fact: Fact) -> b
     new = insert(connection, table).values(**values, since=head)
     if fact.was is not None:
         return connection.execute(new.on_conflict_do_nothing()).rowcount > 0
-    changed = table.c.value != new.excluded.value
-    if fact.rule == "max":  # of integers without leading zeros the longer one is the higher
-        changed = _by_length(new.excluded.value) > _by_length(table.c.value)
     put = new.on_conflict_do_update(
         index_elements=["room_id", "kind", "key"],
         set_={name: new.excluded[name] for name in ("value", "seq", "until")},
-        where=changed,
+        where=_changes(fact, table.c.value, new.excluded.value),
     )
     return connection.execute(put).rowcount > 0
 
@@ -181,6 +178,12 @@ def sweep(connection: Connection, schema: Schema, now: float, most: int) -> int:
     if gone:
         connection.execute(schema.fact.delete().where(row.in_([tuple(one) for one in gone])))
     return len(gone)
+
+
+def _changes(fact: Fact, present: ColumnElement[bytes], value: ColumnElement[bytes]) -> ColumnElement[bool]:
+    if fact.rule == "max":  # of integers without leading zeros the longer one is the higher
+        return _by_length(value) > _by_length(present)
+    return present != value
 
 
 def _by_length(value: ColumnElement[bytes]) -> ColumnElement[Any]:

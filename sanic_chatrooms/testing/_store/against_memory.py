@@ -93,7 +93,8 @@ async def _erase(random: Random, *stores: Store) -> None:
     erased = []
     for event in random.sample(page.events, min(len(page.events), random.randrange(1, 4))):
         was = bytes(event.payload) if random.random() < 0.8 else b'{"text":"never"}'
-        now = random.choice((None, was, b'{"text":"erased"}'))
+        # Nobody gives a text to a message that is deleted.
+        now = random.choice((None, was) if event.deleted else (None, was, b'{"text":"erased"}'))
         erased.append(Erased(event.seq or 0, was, now))
     for store in stores if erased else ():  # without events it is the end of an erasure
         await store.erase(room, user, erased)

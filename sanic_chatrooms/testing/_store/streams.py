@@ -45,6 +45,16 @@ class StreamTests(RelationHooks):
             assert (made, again, other_value, same_value) == (True, False, False, True)
             assert forgotten == [False, True, False]
 
+    async def test_41_a_maximum_that_names_the_present_value_does_not_go_down_either(self) -> None:
+        async with self.room() as store:
+            await store.set_fact("r", Fact("k", "a", b"10"))
+
+            lower = await store.set_fact("r", Fact("k", "a", b"9", "max", was=b"10"))
+            higher = await store.set_fact("r", Fact("k", "a", b"11", "max", was=b"10"))
+
+            assert (lower, higher) == (False, True)
+            assert [known.value for known in (await store.facts("r", "k")).facts] == [b"11"]
+
     async def test_41_of_many_that_replace_the_same_value_one_does(self) -> None:
         async with self.two_processes() as (one, other):
             await one.set_fact("r", Fact("k", "a", b"0"))
