@@ -1,7 +1,7 @@
 -- One sheet of entries: of a room, or of the users whose names fall into one of the parts. Keys, all in one slot:
 --   e sorted set: "node room user" by when it ends (Unix seconds)     n hash: user -> how many such entries
 --   of a room   w hash: user -> as JSON                               o sorted set: the users, in the order of their ids
---               g hash: user -> as JSON, of whom the last entry has ended
+--               g hash: user -> as JSON, of whom the last entry has ended; then a line end, and to which call it was told
 --   of a part   s sorted set: user by when last here                  g set: "room user" of entries that have ended
 -- Whoever looks at a sheet takes off first what has ended. A sheet that nobody touches ends as a whole.
 local E, N = KEYS[1], KEYS[2]
@@ -92,26 +92,27 @@ function ops.drop()
   return went
 end
 
--- of a part: -> "room user" of entries that have ended, once
--- of a room: users -> for each as JSON who has gone by that, once; '' else, and '+' who is still there
+-- of a part: -> "room user" of entries that have ended
+-- of a room: a name of the call; users -> for each as JSON who has gone by that, to the first call that asks; '' else, and '+' who
+-- is still there. A call whose answer was lost is asked again by the same name.
 function ops.ended()
-  if not is_room then
-    local ended = redis.call('SMEMBERS', G)
-    redis.call('DEL', G)
-    return ended
-  end
-  local gone = {}
-  for a = own, #ARGV do
+  if not is_room then return redis.call('SMEMBERS', G) end
+  local call, gone = ARGV[own], {}
+  for a = own + 1, #ARGV do
     local user = ARGV[a]
     if redis.call('HEXISTS', N, user) == 1 then
       gone[#gone + 1] = '+'
     else
-      gone[#gone + 1] = redis.call('HGET', G, user) or ''
-      redis.call('HDEL', G, user)
+      local name, told = string.match(redis.call('HGET', G, user) or '', '^([^\n]*)\n?(.*)$')
+      if told == '' and name ~= '' then redis.call('HSET', G, user, name .. '\n' .. call) end
+      gone[#gone + 1] = (told == '' or told == call) and name or ''
     end
   end
   return gone
 end
+
+-- "room user" of a part, about whom the rooms were asked
+function ops.asked() return redis.call('SREM', G, unpack(ARGV, own)) end
 
 -- '(' and a user's id, or '-'; how many -> total, users as JSON
 function ops.list()

@@ -1,5 +1,6 @@
 """Presence in Redis or Valkey: entries that end by themselves, counted per user, for workers on any number of machines."""
 
+import asyncio
 import contextlib
 import zlib
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -59,11 +60,15 @@ class RedisPresence(Presence):
         self._mine: dict[tuple[str, str], Entry] = {}
         self._doubtful: set[tuple[str, str]] = set()
         """Whose room is asked once more whether they have ended."""
+        self._heard = 0
+        """How many times it was heard who has ended."""
+        self._turn_to_end = asyncio.Lock()
 
     async def start(self, instance: str, node: str, ttl: float) -> None:
         """See `Presence.start`. Raises `ConfigError` if the server refuses the connection, `Unavailable` if there is no server."""
         self._base = f"{self._link.prefix}{instance}:here:"
         self._node, self._ttl = node, ttl
+        self._turn_to_end = asyncio.Lock()  # locks belong to a loop
         await self._link.start(ttl)
 
     async def stop(self) -> None:
@@ -104,11 +109,21 @@ class RedisPresence(Presence):
 
     async def ended(self) -> _Entries:
         """See `Presence.ended`. The users' sheets tell whose entries have ended, the rooms' who is out by that."""
-        replies = await self._link.run([self._users(part, "ended") for part in range(PARTS)])
-        places = {_place(text) for reply in replies for text in reply}
+        async with self._turn_to_end:
+            return await self._ended()
+
+    async def _ended(self) -> _Entries:
+        parts = await self._link.run([self._users(part, "ended") for part in range(PARTS)])
+        places = {_place(text) for part in parts for text in part}
         again, self._doubtful = self._doubtful, self._doubtful | places  # should the rooms not answer now
         by_room = _grouped(places | again)
-        replies = await self._link.run([self._room(room, "ended", *users) for room, users in by_room])
+        # Should their answer be lost, it is the same call that asks again.
+        call = f"{self._node}:{self._heard}"
+        replies = await self._link.run([self._room(room, "ended", call, *users) for room, users in by_room])
+        self._heard += 1
+        asked = _grouped((number, text) for number, part in enumerate(parts) for text in part)
+        with contextlib.suppress(Unavailable):  # then the rooms are asked again, for nothing
+            await self._link.run([self._users(number, "asked", *some) for number, some in asked])
         answers = {
             (room, user): answer
             for (room, users), reply in zip(by_room, replies, strict=True)

@@ -4,6 +4,7 @@ Who comes in and who goes out is told once: changes of an instance happen one af
 nothing after a crash, so PostgreSQL does not log it.
 """
 
+import asyncio
 import time
 from collections.abc import Collection, Sequence
 from typing import Any, TypeAlias
@@ -88,11 +89,15 @@ class SQLPresence(Presence):
         self._node = ""
         self._running = False
         self._forgot_at = 0.0
+        self._taken: dict[_Place, str] = {}
+        """The names of users whose entries were taken off, maybe: the answer has not come."""
+        self._turn_to_end = asyncio.Lock()
 
     async def start(self, instance: str, node: str, ttl: float) -> None:
         """See `Presence.start`. Raises `ConfigError`, `Unavailable`."""
         self._node, self._ttl = node, ttl
         self._tables = _Tables(instance, self._prefix)
+        self._turn_to_end = asyncio.Lock()  # locks belong to a loop
         await self._database.start()
         self._running = True
         if self._create:
@@ -161,8 +166,14 @@ class SQLPresence(Presence):
     async def ended(self) -> _Entries:
         """See `Presence.ended`. Writes only if entries have expired."""
         ended: _Entries = []
-        while await self._database.read(self._has_ended):
-            ended += await self._database.write(self._take_ended)
+        async with self._turn_to_end:
+            try:
+                while bool(self._taken) or await self._database.read(self._has_ended):
+                    ended += await self._database.write(self._take_ended)
+                    self._taken = {}
+            except Unavailable:
+                if not ended:
+                    raise
         return ended
 
     async def online(self, users: Collection[str], *, room: str | None = None) -> set[str]:
@@ -231,14 +242,15 @@ class SQLPresence(Presence):
         return connection.scalar(some) is not None
 
     def _take_ended(self, connection: Connection) -> _Entries:
-        """Take off who has ended, a step of them; -> who of them is not there by another entry either."""
+        """Take off who has ended, a step of them; -> who of them, and of those for whom no answer came, is not there by another entry."""
         now = self._turn(connection)
         here = self._tables.here
         over = self._over(now)
         some = select(here.c.room, here.c.user_id, here.c.name).where(over).limit(STEP)
-        names = {(room, id): name for room, id, name in connection.execute(some)}
+        names = self._taken | {(room, id): name for room, id, name in connection.execute(some)}
         if not names:
             return []
+        self._taken = names
         these = tuple_(here.c.room, here.c.user_id).in_(sorted(names))
         connection.execute(here.delete().where(over & these))
         still = self._names(connection, names, now)

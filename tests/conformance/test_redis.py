@@ -4,6 +4,7 @@ and over TLS."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -219,6 +220,32 @@ class TestRedisPresence(OnServer, OfRedisPresence):
 
             assert (await alive.list("r")).users == [BOB]
             assert await dead.drop([Entry("r", ADA)]) == [False]
+
+    @pytest.mark.parametrize("lost", ["users", "rooms", "what was asked"])
+    async def test_07_ended_tells_also_what_was_done_when_its_answer_was_lost(
+        self, lost: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with self.nodes() as (dead, alive):
+            await dead.touch([Entry("r", ADA), Entry("s", ADA), Entry("r", BOB)])
+            await self.pass_time(self.ttl * 1.25)
+            assert isinstance(alive, RedisPresence)
+            run, answers = alive._link.run, iter(("users", "rooms", "what was asked"))
+
+            async def run_and_lose(calls: Sequence[Call]) -> list[Any]:
+                replies = await run(calls)
+                if next(answers, "") == lost:
+                    raise Unavailable
+                return replies
+
+            monkeypatch.setattr(alive._link, "run", run_and_lose)
+            told: list[Entry] = []
+            for _ in range(2):
+                with contextlib.suppress(Unavailable):
+                    told += await alive.ended()
+
+            assert {(entry.room, entry.user.id) for entry in told} == {("r", "u1"), ("s", "u1"), ("r", "u2")}
+            assert len(told) == 3
+            assert await alive.ended() == await dead.ended() == []
 
 
 class TestRedisPresenceInCluster(OnCluster, OfRedisPresence): ...
