@@ -103,6 +103,7 @@ async def test_a_message_without_a_msg_id_is_stored_each_time(people: People) ->
     await ada.send_raw(frame)
 
     events = await ada.expect_many("message", 2)
+    await ada.settle()
     assert numbers(events) == [1, 2]
     assert all("clientMsgId" not in event for event in events)
     acks = [frame for frame in ada.unread("ack") if "seq" in frame["payload"]]

@@ -236,13 +236,13 @@ async def test_silence_is_noticed_and_over_when_the_network_is_back(
     valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remote, "PROBE", 0.05)
-    monkeypatch.setattr(broker_module, "SILENCE", 0.3)
-    monkeypatch.setattr(broker_module, "PUBLISH_WITHIN", 0.5)
     async with (
         FaultProxy("127.0.0.1", valkey.port) as proxy,
         brokers(valkey.url, f"redis://127.0.0.1:{proxy.port}") as ((one, _), (other, heard)),
     ):
         await other.subscribe("r")
+        monkeypatch.setattr(broker_module, "SILENCE", 0.3)
+        monkeypatch.setattr(broker_module, "PUBLISH_WITHIN", 0.5)
         proxy.up.swallow = proxy.down.swallow = True
 
         await holds(lambda: not other.healthy)

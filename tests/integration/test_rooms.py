@@ -91,7 +91,8 @@ async def test_joins_in_the_middle_of_a_stream_miss_and_repeat_nothing(
         for _ in range(delay):
             await client.settle()
         joined = await client.ack("join", room="general", payload={"history": 200})
-        await client.expect("message", seq=150)
+        if joined["seq"] < 150:  # on a busy machine, all may have been said before
+            await client.expect("message", seq=150)
         live = [f["seq"] for f in client.frames if f["type"] == "message"]
         return [*numbers(joined["messages"]), *live]
 

@@ -261,10 +261,9 @@ async def test_two_joins_at_once_have_two_whole_answers(
     ids = [await ada.send("join", room="general", payload={"history": 0}) for _ in range(10)]
     acks = [(await ada.reply(id))["payload"] for id in ids]
     await talking
-    await ada.settle()
+    await _talk(bob, 1)  # in any case after the last join
+    await ada.expect("message", seq=61)
 
-    events = [f for f in ada.frames if f["type"] == "message"]
-    assert [e["seq"] for e in events[-1:]] == [60]
     seqs: list[int] = []
     for f in ada.frames:
         if f["type"] == "ack" and "recovered" in f["payload"]:

@@ -72,15 +72,15 @@ class Writes:
 
     def __init__(self, wire: Wire) -> None:
         self.seen: list[bytes] = []
-        self._write = wire._transport.write
+        self._transport = wire._transport
         wire._transport = self  # type: ignore[assignment]
 
     def write(self, data: bytes) -> None:
         self.seen.append(data)
-        self._write(data)
+        self._transport.write(data)
 
     def abort(self) -> None:
-        pass
+        self._transport.abort()
 
 
 async def test_the_commands_of_a_turn_are_written_together_at_its_end(scene: Scene) -> None:

@@ -18,6 +18,8 @@ from sanic_chatrooms.wire.events import Typing
 from tests.support.hubs import ROOM, FakeSession, Node, Watching, World, a_world, envelope, opening
 from tests.support.scans import no_scan
 
+pytestmark = pytest.mark.usefixtures("idle_time")
+
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:

@@ -19,7 +19,7 @@ from tests.support.hubs import ROOM, FakeSession, World, a_world, envelope
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
+async def world(idle_time: None) -> AsyncIterator[World]:
     async with a_world() as world:
         yield world
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from sanic_chatrooms.chat import Chat
 from sanic_chatrooms.models import Appended, Draft, Fact, Member, Sender, direct_room
 from sanic_chatrooms.stores import members
 from sanic_chatrooms.stores.base import Stale
-from sanic_chatrooms.testing import chat_client
+from sanic_chatrooms.testing import Clock, chat_client
 from sanic_chatrooms.testing.connections import running_core
 from sanic_chatrooms.verbs.drafts import draft
 from tests.support.joined import joined
@@ -137,13 +138,17 @@ async def test_the_app_is_not_judged(rooms: ChatRooms, chat: Chat, between: Betw
 async def test_a_command_that_is_never_stored_in_time_is_unavailable(
     rooms: ChatRooms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    clock = Clock()
+
     async def always_stale(drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        clock.advance(1.0)
         return [Stale() for _ in drafts]
 
-    async with running_core(rooms, store_timeout=0.5) as chat:
+    async with running_core(rooms) as chat:
         ada = await joined(chat, ADA, "general")
         monkeypatch.setattr(chat.backends.store, "append", always_stale)
         monkeypatch.setattr(chat.store, "appends_soon", False)
+        monkeypatch.setattr("sanic_chatrooms.verbs.context.time", SimpleNamespace(monotonic=clock))
 
         refused = await ada.error("message", room="general", payload={"text": "hi"})
 
