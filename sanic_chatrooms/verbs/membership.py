@@ -1,5 +1,7 @@
 """Membership of rooms, which is stored. See `entering` for connections."""
 
+import asyncio
+
 from msgspec.structs import replace
 
 from ..access.actions import Right
@@ -12,6 +14,7 @@ from ..sessions.inbox import Remove, StandingChanged
 from ..sessions.seats import Seat
 from ..stores import members
 from ..stores.base import Stale
+from ..support.backoff import jittered
 from ..support.clock import now
 from ..wire.encode import encode
 from ..wire.events import Joined, MemberChanged, Moderated, RoleChanged
@@ -26,7 +29,13 @@ from .table import Done, Nothing, command
 __all__ = ["add_member", "become", "remove_member"]
 
 
-async def become(ctx: Ctx, room: Room, standing: Standing) -> Standing:
+TRIES = 6
+"""How often somebody takes a place, of those who take the last ones at the same moment and then find the room too full."""
+APART = 0.02
+"""Seconds between their first two tries, at most; each time twice as many."""
+
+
+async def become(ctx: Ctx, room: Room, standing: Standing, tried: int = 0) -> Standing:
     """Make a signed-in user a member of the room that they joined, public or by an invitation; -> their standing.
 
     Raises `RoomLimit`, `RoomNotFound` if the room has become private meanwhile, and `Banned` if the user was banned: then the membership is
@@ -48,11 +57,15 @@ async def become(ctx: Ctx, room: Room, standing: Standing) -> Standing:
         elif not await members.put(core.store, room.id, member, was=b""):
             raise Stale
     except (Stale, Conflict):  # somebody lost rights since the room was looked up, or made this user a member
-        return await become(ctx, *await core.access.look(ctx.session, "join", room.id))
+        return await become(ctx, *await core.access.look(ctx.session, "join", room.id), tried)
     # Others may have taken the last places meanwhile, and the app may have made this user a member of another role.
     over = not room.announce and nearly_full and await is_over(core, room.id)
     if over and await members.remove(core.store, room.id, user.id, was=member):
-        raise room_full(core, room.id)
+        if tried + 1 == TRIES:
+            raise room_full(core, room.id)
+        # Others give up their place, too. Who tries again first finds one, and the others find the room full.
+        await asyncio.sleep(jittered(APART * 2**tried, 0.0, 1.0))
+        return await become(ctx, *await core.access.look(ctx.session, "join", room.id), tried + 1)
     now_there, standing = await core.access.find(user, room.id)
     if standing.banned is not None and standing.banned.holds(now()):
         await members.remove(core.store, room.id, user.id)

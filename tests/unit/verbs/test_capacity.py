@@ -82,7 +82,7 @@ async def test_the_app_may_add_more(chat: Chat, rooms: ChatRooms) -> None:
 
 
 @pytest.mark.parametrize("kind", ["announced", "silent", "private"])
-async def test_two_workers_do_not_give_the_last_place_twice(
+async def test_two_workers_give_the_last_place_once(
     chat: Chat, rooms: ChatRooms, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     visibility = "private" if kind == "private" else "public"
@@ -98,8 +98,22 @@ async def test_two_workers_do_not_give_the_last_place_twice(
     replies = await asyncio.gather(*(client.request("join", room="hall") for client in clients))
 
     codes = [reply["payload"].get("code", "ack") for reply in replies]
-    assert "room_limit" in codes
-    assert await total(chat, "hall") <= 2
+    assert sorted(codes) == ["ack", "room_limit"]
+    assert await total(chat, "hall") == 2
+
+
+async def test_of_two_who_take_the_last_place_and_find_the_room_too_full_one_stays(
+    chat: Chat, rooms: ChatRooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rooms.create_room("hall", as_user=ADA)
+    clients = [await joined(chat, user) for user in (EVE, MAX)]
+    chat.core.settling = NoLocks()
+    count_together(chat, monkeypatch, counts=4)
+
+    replies = await asyncio.gather(*(client.request("join", room="hall") for client in clients))
+
+    assert sorted(reply["payload"].get("code", "ack") for reply in replies) == ["ack", "room_limit"]
+    assert await total(chat, "hall") == 2
 
 
 async def test_what_the_app_makes_of_one_who_found_the_room_full_stays(
@@ -120,9 +134,9 @@ async def test_what_the_app_makes_of_one_who_found_the_room_full_stays(
     assert ack["role"] == "moderator"
 
 
-def count_together(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first two counts both end before either caller goes on."""
-    both, left, facts = asyncio.Barrier(2), [2], chat.store.facts
+def count_together(chat: Chat, monkeypatch: pytest.MonkeyPatch, counts: int = 2) -> None:
+    """Of the first counts, two at a time both end before either caller goes on."""
+    both, left, facts = asyncio.Barrier(2), [counts], chat.store.facts
 
     async def counted(room: str, kind: str, **how: Any) -> Any:
         found = await facts(room, kind, **how)
