@@ -135,13 +135,16 @@ async def test_what_the_app_makes_of_one_who_found_the_room_full_stays(
 
 
 def count_together(chat: Chat, monkeypatch: pytest.MonkeyPatch, counts: int = 2) -> None:
-    """Of the first counts, two at a time both end before either caller goes on."""
+    """Of the first counts, two at a time begin and end before either caller goes on."""
     both, left, facts = asyncio.Barrier(2), [counts], chat.store.facts
 
     async def counted(room: str, kind: str, **how: Any) -> Any:
+        together = left[0] > 0
+        left[0] -= together
+        if together:
+            await both.wait()
         found = await facts(room, kind, **how)
-        if left[0]:
-            left[0] -= 1
+        if together:
             await both.wait()
         return found
 
