@@ -7,7 +7,7 @@ import msgspec
 from ..models import Sender
 from ..presence.base import Entry, Presence
 
-__all__ = ["Here", "remove"]
+__all__ = ["Here", "remove", "unanswered"]
 
 
 class Here(msgspec.Struct, gc=False):
@@ -28,9 +28,18 @@ class Here(msgspec.Struct, gc=False):
         return may
 
 
-async def remove(presence: Presence, entries: Sequence[Entry], those: Sequence[Here]) -> list[bool]:
-    """Whether the user of each entry was nowhere else, also where an earlier removal was not answered. Raises `Unavailable`."""
+async def remove(
+    presence: Presence, entries: Sequence[Entry], those: Sequence[Here]
+) -> Sequence[bool | None]:
+    """See `Presence.drop`: whether the user was nowhere else, also where an earlier removal was not answered. Raises `Unavailable`."""
     again = [entry for entry, here in zip(entries, those, strict=True) if here.doubtful and here.known]
     if again:  # an entry that is removed already would not be the user's last
         await presence.touch(again)
     return await presence.drop(entries) if entries else []
+
+
+def unanswered(keys: Sequence[tuple[str, str]], answers: Sequence[bool | None]) -> set[tuple[str, str]]:
+    """Those about which the backend has said nothing, while it did about others."""
+    if None not in answers:
+        return set()
+    return {key for key, answer in zip(keys, answers, strict=True) if answer is None}

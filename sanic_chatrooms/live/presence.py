@@ -11,7 +11,7 @@ the backend has said how many are there.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 
 import msgspec
 
@@ -23,9 +23,9 @@ from ..support.tasks import end
 from ..wire import events
 from ..wire.encode import encode
 from .diff import Diff, merged, parts
-from .here import Here, remove
+from .here import Here, remove, unanswered
 from .throttle import Throttle
-from .uncounted import Nowhere, Uncounted
+from .uncounted import Counts, Nowhere, Uncounted
 
 __all__ = ["ANYWHERE", "LEAVING", "Occupancy"]
 
@@ -35,6 +35,7 @@ ANYWHERE = ""
 """The room of all users who have a connection."""
 LEAVING = "~leaving"
 """The room of users whose last connection broke, until their grace period is over."""
+_NO_ROOMS = (ANYWHERE, LEAVING)
 INTERVAL = 1.0
 """Seconds between two `presence` events of a room, at least …"""
 DELIVERIES = 5_000
@@ -47,9 +48,6 @@ LOOK_EVERY = 2.0
 
 _Key = tuple[str, str]
 """A room and a user's id."""
-_Counts = dict[str, int]
-"""How many users are in each of some rooms."""
-
 
 _decoder = msgspec.json.Decoder(Diff)
 
@@ -96,9 +94,11 @@ class Occupancy:
         """Entries that it has to keep alive."""
         self._look = False
         """The backend has to be asked for users of workers that died."""
+        self._unheard: set[_Key] = set()
+        """Entries about which it did not answer, while it did about others. `refresh` or another change tells it again."""
         self._uncounted = Uncounted(presence, self._pass_on)
         self._nowhere = Nowhere(presence, self._is_anywhere, self._emptied)
-        self._waiting: list[asyncio.Future[_Counts]] = []
+        self._waiting: list[asyncio.Future[Counts]] = []
         self._telling: asyncio.Task[None] | None = None
         self._changes: dict[str, Diff | int] = {}
         """What rooms are told next; where there are many users, only how many."""
@@ -173,6 +173,7 @@ class Occupancy:
     async def refresh(self) -> None:
         """Remove users whose grace period is over, keep others alive, look for users of workers that died. Raises nothing; the next call tries again."""
         now = self._clock()
+        self._unheard.clear()
         for key in [key for key, here in self._leaving.items() if here.leaves_at <= now]:
             del self._leaving[key]
             self._going.add(key)
@@ -199,7 +200,7 @@ class Occupancy:
 
     # ---- updates of the backend ----
 
-    async def settle(self) -> _Counts:
+    async def settle(self) -> Counts:
         """Return when the backend has all changes before this call, or has failed to take them; -> how many are in rooms that were entered."""
         if self._telling is None and not self._due:
             return {}
@@ -208,22 +209,22 @@ class Occupancy:
             if counts is not None and self._due:
                 self._hurry()
             return counts or {}
-        told: asyncio.Future[_Counts] = asyncio.get_running_loop().create_future()
+        told: asyncio.Future[Counts] = asyncio.get_running_loop().create_future()
         self._waiting.append(told)
         self._hurry()
         return await told
 
     @property
     def _due(self) -> bool:
-        return bool(self._untold or self._going or self._stale or self._look)
+        return bool((self._untold | self._going) - self._unheard or self._stale or self._look)
 
     def _hurry(self) -> None:
         if self._telling is None:
             self._telling = asyncio.ensure_future(self._tell())
 
     async def _tell(self) -> None:
-        waiting: list[asyncio.Future[_Counts]] = []
-        counts: _Counts | None = {}
+        waiting: list[asyncio.Future[Counts]] = []
+        counts: Counts | None = {}
         try:
             while self._waiting or (counts is not None and self._due):
                 waiting, self._waiting = self._waiting, []
@@ -234,20 +235,20 @@ class Occupancy:
             _release([*waiting, *self._waiting], {})
             self._waiting = []
 
-    async def _attempt(self, telling: Awaitable[_Counts]) -> _Counts | None:
+    async def _attempt(self, telling: Awaitable[Counts]) -> Counts | None:
         try:
             return await telling
         except Unavailable:
-            return None
+            pass
         except Exception:
             logger.exception("presence failed; the changes are sent again")
-            return None
+        return None
 
-    async def _round(self) -> _Counts:
+    async def _round(self) -> Counts:
         """Additions before removals: nobody counts as gone before the backend knows who came."""
         if self._look:  # first, since what follows may fail every time
             await self._uncounted.ask_again()
-            await self._nowhere.ask_again()
+            await self._nowhere.ask()
         counts = await self._touch() if self._untold or self._stale else {}
         if self._going:
             counts |= await self._drop()
@@ -256,7 +257,7 @@ class Occupancy:
             counts |= await self._take_leave(await self._ended())
         return counts
 
-    async def _touch(self) -> _Counts:
+    async def _touch(self) -> Counts:
         # The backend never learns of users who came and left since the last round.
         untold = self._untold - self._going
         stale, self._stale = self._stale[-STEP:], self._stale[:-STEP]
@@ -275,10 +276,11 @@ class Occupancy:
             self._stale += stale
             self._doubt(untold)
             raise
+        self._wait_for(unanswered(keys, came), untold)
         joined = [
             entry
             for key, entry, new in zip(keys, entries, came, strict=True)
-            if self._here[key].came() or new
+            if new is not None and (self._here[key].came() or new)
         ]
         # All who enter are told how many are there: asked here, it is one question and not one for each.
         rooms = {room for room, _ in untold}.difference(_NO_ROOMS)
@@ -289,7 +291,7 @@ class Occupancy:
         others = [entry for key, entry in zip(keys, entries, strict=True) if key in renamed]
         return await self._announce(rooms, joined=joined, renamed=others)
 
-    async def _drop(self) -> _Counts:
+    async def _drop(self) -> Counts:
         keys = list(self._going)
         entries = [Entry(room, self._here[room, id].user) for room, id in keys]
         try:
@@ -298,10 +300,16 @@ class Occupancy:
             self._doubt(keys)
             self._untold.update(key for key in keys if key not in self._going)  # they came back meanwhile
             raise
-        went = [self._went(key) for key in keys]
+        self._wait_for(unanswered(keys, gone), keys)
+        answers = zip(keys, entries, gone, strict=True)
         return await self._take_leave(
-            [e for e, last, w in zip(entries, gone, went, strict=True) if last and w]
+            [e for key, e, last in answers if last is not None and self._went(key) and last]
         )
+
+    def _wait_for(self, unheard: set[_Key], changed: Collection[_Key]) -> None:
+        self._unheard |= unheard
+        self._untold |= unheard.intersection(changed) - self._going
+        self._doubt(unheard.intersection(changed))
 
     def _doubt(self, keys: Iterable[_Key]) -> None:
         for key in keys:
@@ -327,7 +335,7 @@ class Occupancy:
 
     # ---- events for rooms ----
 
-    async def _take_leave(self, entries: list[Entry]) -> _Counts:
+    async def _take_leave(self, entries: list[Entry]) -> Counts:
         """These users are in these rooms on no other worker."""
         counts = await self._announce((), left=entries)
         await self._nowhere.ask({e.user.id for e in entries if e.room in _NO_ROOMS})
@@ -336,7 +344,7 @@ class Occupancy:
     def _is_anywhere(self, id: str) -> bool:
         return any((room, id) in self._here for room in _NO_ROOMS)
 
-    async def _announce(self, rooms: Iterable[str], **changes: Iterable[Entry]) -> _Counts:
+    async def _announce(self, rooms: Iterable[str], **changes: Iterable[Entry]) -> Counts:
         diffs: dict[str, Diff] = {}
         for change, entries in changes.items():
             for entry in entries:
@@ -384,10 +392,7 @@ class Occupancy:
         self._hub.tell(room, event)
 
 
-_NO_ROOMS = (ANYWHERE, LEAVING)
-
-
-def _release(waiting: Iterable["asyncio.Future[_Counts]"], counts: _Counts) -> None:
+def _release(waiting: Iterable["asyncio.Future[Counts]"], counts: Counts) -> None:
     for told in waiting:
         if not told.done():
             told.set_result(counts)

@@ -54,12 +54,12 @@ class Presence(ABC):
         """Remove this node's entries and disconnect. Calling it again does nothing."""
 
     @abstractmethod
-    async def touch(self, entries: Sequence[Entry]) -> list[bool]:
-        """Create or refresh entries of this node. Raises `Unavailable`."""
+    async def touch(self, entries: Sequence[Entry]) -> Sequence[bool | None]:
+        """Create or refresh entries of this node. Raises `Unavailable`. None for an entry: it is unknown, while others are known."""
 
     @abstractmethod
-    async def drop(self, entries: Sequence[Entry]) -> list[bool]:
-        """Remove entries of this node. Raises `Unavailable`."""
+    async def drop(self, entries: Sequence[Entry]) -> Sequence[bool | None]:
+        """Remove entries of this node. Raises `Unavailable`. None: as for `touch`."""
 
     @abstractmethod
     async def ended(self) -> list[Entry]:
@@ -71,7 +71,8 @@ class Presence(ABC):
 
     @abstractmethod
     async def count(self, rooms: Collection[str]) -> dict[str, int]:
-        """The number of users in each of these rooms; 0 for empty rooms."""
+        """The number of users in each of these rooms; 0 for empty rooms. Those that cannot be counted now are left out. Raises `Unavailable`
+        if that is all of them."""
 
     @abstractmethod
     async def online(self, users: Collection[str], *, room: str | None = None) -> set[str]:

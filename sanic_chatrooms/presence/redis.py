@@ -26,9 +26,8 @@ STILL_THERE = b"+"
 ANYWHERE = "*"
 """Stands for the room "" in keys, where nothing between the braces would choose no slot; no room is called so."""
 
-_Answers: TypeAlias = list[bool]
 _Entries: TypeAlias = list[Entry]
-_Pairs: TypeAlias = list[tuple[str, Any]]
+_Pairs: TypeAlias = list[tuple[Any, Any]]
 # Named, since within the class `list` is the method.
 
 SHEET = Script(__package__, "redis.lua")
@@ -79,7 +78,7 @@ class RedisPresence(Presence):
                 await self.drop(mine)
         await self._link.stop()
 
-    async def touch(self, entries: Sequence[Entry]) -> list[bool]:
+    async def touch(self, entries: Sequence[Entry]) -> Sequence[bool | None]:
         """See `Presence.touch`."""
         self._mine |= {(entry.room, entry.user.id): entry for entry in entries}
         lives = (self._ttl, max(self._ttl, SEEN_FOR))
@@ -87,7 +86,7 @@ class RedisPresence(Presence):
             "touch", lives, entries, lambda e: (self._entry(e), e.user.id, _encode(e.user))
         )
 
-    async def drop(self, entries: Sequence[Entry]) -> list[bool]:
+    async def drop(self, entries: Sequence[Entry]) -> Sequence[bool | None]:
         """See `Presence.drop`."""
         for entry in entries:
             self._mine.pop((entry.room, entry.user.id), None)
@@ -104,8 +103,8 @@ class RedisPresence(Presence):
 
     async def count(self, rooms: Collection[str]) -> dict[str, int]:
         """See `Presence.count`."""
-        counts = await self._link.run([self._room(room, "count") for room in rooms])
-        return dict(zip(rooms, counts, strict=True))
+        counts = await self._link.each([self._room(room, "count") for room in rooms])
+        return {room: n for room, n in zip(rooms, counts, strict=True) if not isinstance(n, Unavailable)}
 
     async def ended(self) -> _Entries:
         """See `Presence.ended`. The users' sheets tell whose entries have ended, the rooms' who is out by that."""
@@ -159,21 +158,26 @@ class RedisPresence(Presence):
         first: tuple[Any, ...],
         entries: Sequence[Entry],
         told: Callable[[Entry], tuple[Any, ...]],
-    ) -> _Answers:
+    ) -> Sequence[bool | None]:
         """Tell the sheets of the rooms, whose answers count, and those of the users."""
-        by_room = _grouped((entry.room, n) for n, entry in enumerate(entries))
+
+        def calls(sheet: Callable[..., Call], groups: Sequence[tuple[Any, list[int]]]) -> list[Call]:
+            return [
+                sheet(name, operation, *first, *_flat(told(entries[n]) for n in some))
+                for name, some in groups
+            ]
+
         by_part = _grouped((_part(entry.user.id), n) for n, entry in enumerate(entries))
-        calls = [
-            self._room(room, operation, *first, *_flat(told(entries[n]) for n in numbers))
-            for room, numbers in by_room
-        ] + [
-            self._users(part, operation, *first, *_flat(told(entries[n]) for n in numbers))
-            for part, numbers in by_part
-        ]
-        answers: list[bool] = [False] * len(entries)
-        for (_, numbers), reply in zip(by_room, await self._link.run(calls), strict=False):
-            for n, answer in zip(numbers, reply, strict=True):
-                answers[n] = bool(answer)
+        numbers: Iterable[int] = range(len(entries))
+        users = calls(self._users, by_part)
+        if self._link.is_cluster:
+            # A room says once who came or went: it is told only of users whose own sheet has heard of it.
+            numbers, users = [n for n, _ in _answered(by_part, await self._link.each(users))], []
+        by_room = _grouped((entries[n].room, n) for n in numbers)
+        replies = await self._link.each(calls(self._room, by_room) + users)
+        answers: list[bool | None] = [None] * len(entries)
+        for n, answer in _answered(by_room, replies):
+            answers[n] = bool(answer)
         return answers
 
     async def _of_users(self, operation: str, users: Collection[str]) -> _Pairs:
@@ -208,6 +212,16 @@ def _paired(parts: Sequence[tuple[Any, list[Any]]], replies: Sequence[Any]) -> _
         for (_, some), reply in zip(parts, replies, strict=True)
         for pair in zip(some, reply, strict=True)
     ]
+
+
+def _answered(parts: Sequence[tuple[Any, list[Any]]], replies: Sequence[Any]) -> _Pairs:
+    """As `_paired`, without those of calls that were not answered."""
+    some = [
+        (part, reply)
+        for part, reply in zip(parts, replies, strict=False)
+        if not isinstance(reply, Unavailable)
+    ]
+    return _paired([part for part, _ in some], [reply for _, reply in some])
 
 
 def _grouped(pairs: Iterable[tuple[Any, Any]]) -> list[tuple[Any, list[Any]]]:

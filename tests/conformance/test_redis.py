@@ -17,7 +17,7 @@ from sanic_chatrooms.brokers.base import Broker
 from sanic_chatrooms.brokers.redis import RedisBroker
 from sanic_chatrooms.drivers.redis.server import Call, RedisServer
 from sanic_chatrooms.errors import ChatError, RoomNotFound, Unavailable
-from sanic_chatrooms.models import EVERYONE, Appended, Draft, Event, Room, user_room
+from sanic_chatrooms.models import EVERYONE, Appended, Draft, Event, Room, Sender, user_room
 from sanic_chatrooms.presence.base import Entry, Presence
 from sanic_chatrooms.presence.redis import RedisPresence
 from sanic_chatrooms.stores import members
@@ -248,7 +248,38 @@ class TestRedisPresence(OnServer, OfRedisPresence):
             assert await alive.ended() == await dead.ended() == []
 
 
-class TestRedisPresenceInCluster(OnCluster, OfRedisPresence): ...
+class TestRedisPresenceInCluster(OnCluster, OfRedisPresence):
+    async def test_02_one_server_that_does_not_answer_keeps_no_other_from_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        entries = [Entry(f"r{n}", Sender(f"u{n}", "U")) for n in range(40)]
+        rooms = [entry.room for entry in entries]
+        async with self.nodes() as (one, other):
+            assert isinstance(one, RedisPresence)
+            (silent, *_) = await one._link.masters()
+
+            async def unavailable(*_: Any) -> list[Any]:
+                raise Unavailable
+
+            with monkeypatch.context() as patch:
+                patch.setattr(silent, "ask", unavailable)
+                came = list(await one.touch(entries))
+                counts = await one.count(rooms)
+                went = list(await one.drop(entries[:20]))
+
+            known = [answer for answer in came if answer is not None]
+            assert 0 < len(known) < len(entries)
+            assert all(known)
+            assert 0 < len(counts) < len(rooms)
+            assert went == came[:20]
+            # What is known was done, and what was not is told by the next call.
+            again = await one.touch(
+                [entry for entry, answer in zip(entries, came, strict=True) if not answer]
+            )
+            assert all(again)
+            assert await other.count(rooms) == {
+                entry.room: 0 if n < 20 and came[n] else 1 for n, entry in enumerate(entries)
+            }
 
 
 class TestRedisPresenceAsUser(Restricted, OfRedisPresence): ...

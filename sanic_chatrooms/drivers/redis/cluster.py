@@ -17,7 +17,6 @@ from redis.exceptions import (
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
-    ResponseError,
     TryAgainError,
 )
 
@@ -120,13 +119,25 @@ class RedisLink:
         # No coroutine of its own: joining asks for little many times.
         return self._run(calls) if 0 < len(calls) <= PIPELINE else self._run_in_parts(calls)
 
+    async def each(self, calls: Sequence[Call]) -> list[Any]:
+        """As `run`, but with `Unavailable` in the place of a reply that is not to be had now, if there are others."""
+        replies: list[Any] = []
+        for low in range(0, len(calls), PIPELINE):
+            replies += await self._run(calls[low : low + PIPELINE], partly=True)
+        replies = [_ours(reply) if isinstance(reply, Exception) else reply for reply in replies]
+        missing = [reply for reply in replies if isinstance(reply, Exception)]
+        wrong = [problem for problem in missing if not isinstance(problem, Unavailable)]
+        if wrong or 0 < len(missing) == len(replies):
+            raise (wrong or missing)[0]
+        return replies
+
     async def _run_in_parts(self, calls: Sequence[Call]) -> list[Any]:
         replies: list[Any] = []
         for low in range(0, len(calls), PIPELINE):
             replies += await self._run(calls[low : low + PIPELINE])
         return replies
 
-    async def _run(self, calls: Sequence[Call]) -> list[Any]:
+    async def _run(self, calls: Sequence[Call], *, partly: bool = False) -> list[Any]:
         if not self._running:
             raise Unavailable
         if self.is_cluster:
@@ -134,7 +145,7 @@ class RedisLink:
         else:
             replies = await self._main.ask(calls, self._within)
         for reply in replies:
-            if isinstance(reply, ResponseError):
+            if isinstance(reply, Exception) and not partly:
                 raise _ours(reply)
         return replies
 
@@ -213,9 +224,9 @@ class RedisLink:
     ) -> None:
         try:
             answers = await node.ask([calls[n] for n in group], self._within)
-        except Unavailable:
+        except Unavailable as exc:
             self.suspect()
-            raise
+            answers = [exc] * len(group)
         for n, reply in zip(group, answers, strict=True):
             if isinstance(reply, MovedError):
                 self._slots[reply.slot_id] = (reply.host or "localhost", reply.port)
@@ -232,7 +243,7 @@ class RedisLink:
         return (await node.ask([Call("", ("ASKING",)), call], self._within))[1]
 
 
-def _ours(error: ResponseError) -> Exception:
+def _ours(error: Exception) -> Exception:
     if isinstance(error, _TRANSIENT) or str(error).startswith(_TRANSIENT_CODES):
         return Unavailable()
     return error

@@ -38,22 +38,28 @@ class Flaky(MemoryPresence):
     unanswered = 0
     """So many of the next changes are carried out, and nobody hears of it."""
     lost: Collection[str] = ()
-    """Rooms that cannot be counted; who asks about them and about others hears nothing."""
+    """Rooms that cannot be counted, while others can."""
+    unheard: Collection[str] = ()
+    """Rooms of which it takes no changes, while it takes others."""
     meanwhile: Callable[[], Awaitable[None]] | None = None
 
-    async def touch(self, entries: Sequence[Entry]) -> list[bool]:
+    async def touch(self, entries: Sequence[Entry]) -> list[bool | None]:  # type: ignore[override]
         self._be_there()
-        return await self._answered(await super().touch(entries))
+        return await self._answered(entries, await super().touch(self._heard(entries)))
 
-    async def drop(self, entries: Sequence[Entry]) -> list[bool]:
+    async def drop(self, entries: Sequence[Entry]) -> list[bool | None]:  # type: ignore[override]
         self._be_there()
-        return await self._answered(await super().drop(entries))
+        return await self._answered(entries, await super().drop(self._heard(entries)))
+
+    def _heard(self, entries: Sequence[Entry]) -> list[Entry]:
+        return [entry for entry in entries if entry.room not in self.unheard]
 
     async def count(self, rooms: Collection[str]) -> dict[str, int]:
         self._be_there(asked=True)
-        if not set(rooms).isdisjoint(self.lost):
+        there = set(rooms).difference(self.lost, self.unheard)
+        if rooms and not there:
             raise Unavailable
-        return await super().count(rooms)
+        return await super().count(there)
 
     async def online(self, users: Collection[str], *, room: str | None = None) -> set[str]:
         self._be_there(asked=True)
@@ -63,14 +69,15 @@ class Flaky(MemoryPresence):
         if self.away or (asked and self.uncountable):
             raise Unavailable
 
-    async def _answered(self, answer: list[bool]) -> list[bool]:
+    async def _answered(self, entries: Sequence[Entry], heard: list[bool]) -> list[bool | None]:
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile is not None:
             await meanwhile()
         if self.unanswered:
             self.unanswered -= 1
             raise Unavailable
-        return answer
+        answers = iter(heard)
+        return [None if entry.room in self.unheard else next(answers) for entry in entries]
 
 
 class Ear:
@@ -389,7 +396,7 @@ async def test_many_who_come_at_once_share_two_calls(worker: Worker) -> None:
     calls: list[int] = []
     touch, count = worker.presence.touch, worker.presence.count
 
-    async def counted(entries: Sequence[Entry]) -> list[bool]:
+    async def counted(entries: Sequence[Entry]) -> list[bool | None]:
         calls.append(len(entries))
         await asyncio.sleep(0)
         return await touch(entries)
@@ -458,7 +465,7 @@ async def test_who_is_kept_alive_does_not_keep_a_newcomer_waiting(worker: Worker
     sizes: list[int] = []
     touch = worker.presence.touch
 
-    async def noted(entries: Sequence[Entry]) -> list[bool]:
+    async def noted(entries: Sequence[Entry]) -> list[bool | None]:
         sizes.append(len(entries))
         await asyncio.sleep(0)
         return await touch(entries)
@@ -853,6 +860,70 @@ async def test_a_room_that_cannot_be_counted_keeps_no_other_waiting(worker: Work
     assert worker.told() == [(["Ada"], [], 1)]
 
 
+async def test_who_comes_and_goes_is_told_while_presence_takes_no_changes_of_another_room(
+    worker: Worker,
+) -> None:
+    worker.presence.unheard = ["b"]
+    await worker.occupancy.entered("b", ADA)
+
+    assert await worker.occupancy.entered("a", ADA) == 1
+    await worker.pass_time(1)
+    worker.occupancy.exited("b", "u1", at_once=True)
+    worker.occupancy.exited("a", "u1", at_once=True)
+    await worker.pass_time(1)
+
+    assert worker.told() == [(["Ada"], [], 1), ([], ["Ada"], 0)]
+
+
+async def test_a_room_of_which_presence_takes_no_changes_for_a_while_hears_of_them_later(
+    worker: Worker,
+) -> None:
+    await worker.occupancy.entered("a", ADA)
+    await worker.pass_time(1)
+    worker.presence.unheard = ["a"]
+    assert await worker.occupancy.entered("a", BOB) is None
+    worker.occupancy.exited("a", "u1", at_once=True)
+    await worker.pass_time(5)
+    assert await worker.present() == ["Ada"]
+
+    worker.presence.unheard = ()
+    await worker.pass_time(2)
+
+    assert worker.told() == [(["Ada"], [], 1), (["Bob"], [], 2), ([], ["Ada"], 1)]
+    assert await worker.present() == ["Bob"]
+
+
+async def test_who_is_in_a_room_of_which_presence_takes_changes_is_kept_alive(worker: Worker) -> None:
+    worker.presence.unheard = ["b"]
+    for room in "ab":
+        for n in range(STEP):
+            worker.occupancy._here[room, f"n{n}"] = Here(Sender(f"n{n}", "N"), 1)
+    await worker.occupancy.entered("a", ADA)
+
+    await worker.pass_time(int(2.5 * TTL))
+
+    assert len((await worker.presence.list("a", limit=1000)).users) == STEP + 1
+
+
+@waits
+async def test_presence_that_takes_no_changes_of_a_room_is_not_told_of_them_without_end(
+    worker: Worker,
+) -> None:
+    worker.presence.unheard = ["b"]
+    touch, told = worker.presence.touch, list[int]()
+
+    async def noted(entries: Sequence[Entry]) -> list[bool | None]:
+        told.append(len(entries))
+        return await touch(entries)
+
+    worker.presence.touch = noted  # type: ignore[method-assign]
+    await worker.occupancy.entered("b", ADA)
+    if (telling := worker.occupancy._telling) is not None:
+        await telling
+
+    assert told == [1]
+
+
 async def test_a_room_that_fails_to_be_counted_keeps_no_user_from_being_kept_alive(
     worker: Worker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -913,7 +984,7 @@ async def test_more_than_the_names_that_are_shown_are_not_kept_until_a_room_is_c
 async def test_rooms_that_cannot_be_counted_for_long_are_forgotten_the_oldest_first(
     worker: Worker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("sanic_chatrooms.live.uncounted.KEPT", 3)
+    monkeypatch.setattr("sanic_chatrooms.live.uncounted.KEPT", 2)
     worker.presence.uncountable = True
     for room in ["b", "c", "d", "a"]:
         for user in (ADA, BOB) if room == "c" else (ADA,):
