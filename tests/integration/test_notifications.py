@@ -135,6 +135,7 @@ async def test_mentions_are_told_and_nothing_else_nor_to_those_who_are_here_or_w
 
     await say("for nobody")
     await say("for all", "ben", "cleo", "dora", "stranger")
+    await site.push.until(1)
     await site.leave(here, "cleo")
     await say("for cleo", "cleo")
     await site.push.until(2)

@@ -347,7 +347,7 @@ async def test_slow_rates_are_shared_by_processes_through_the_store(tmp_path: Pa
     assert codes[0] != "rate_limited"
 
 
-async def test_who_sent_too_many_bytes_is_not_read_for_a_while() -> None:
+async def test_who_sent_too_many_bytes_is_not_read_for_a_while(idle_time: None) -> None:
     async with running_core(guests=True, rate_limits=True, rate_bytes="40 KiB/s burst 40 KiB") as chat:
         ada = await joined(chat, ADA, "general")
         while (await ada.request("typing", room="general", payload={"more": "x" * 15_000}))["type"] == "ack":
