@@ -673,9 +673,7 @@ async def test_a_slow_connection_gets_one_range_when_it_has_caught_up(scene: Sce
 
 
 @pytest.fixture
-async def workers(
-    idle_time: None, request: pytest.FixtureRequest
-) -> AsyncIterator[tuple[Scene, Scene]]:
+async def workers(idle_time: None, request: pytest.FixtureRequest) -> AsyncIterator[tuple[Scene, Scene]]:
     """Two workers in one process, over the same store. Ada is on one and Bob on the other, and each may be on both."""
     store, bus, board = MemoryStore(), MemoryBus(), MemoryBoard()
     settings: dict[str, Any] = getattr(request, "param", {})
