@@ -56,6 +56,9 @@ async def test_each_thread_has_a_connection_of_its_own_from_its_making_to_its_en
 async def test_one_job_after_the_other_is_done_by_the_same_thread() -> None:
     threads = Threads("test", 3, ThreadConnection)
     threads.start()
+    async with asyncio.timeout(30):
+        while len(threads._jobs._idle) < 3:  # noqa: ASYNC110 - or one that begins late became idle last
+            await asyncio.sleep(0.001)
     both = threading.Barrier(2, timeout=30)
     await asyncio.gather(*(threads.run(lambda _: both.wait(), 30) for _ in range(2)))
 

@@ -55,7 +55,14 @@ def killed(what: str, session: str = "start_new_session=False") -> list[psutil.P
     with app:
         assert app.stdout is not None
         pids = app.stdout.readline().split()
-    return [psutil.Process(int(pid)) for pid in pids if psutil.pid_exists(int(pid))]
+    return [process for pid in pids for process in existing(int(pid))]
+
+
+def existing(pid: int) -> list[psutil.Process]:
+    try:
+        return [psutil.Process(pid)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def runs(process: psutil.Process) -> bool:
