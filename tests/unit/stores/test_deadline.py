@@ -81,7 +81,9 @@ async def test_what_the_store_says_is_passed_on() -> None:
     assert store.scope is MemoryStore.scope
 
 
-async def test_the_past_is_read_for_so_many_at_a_time_and_nobody_waits_longer_for_that() -> None:
+async def test_the_past_is_read_for_so_many_at_a_time_and_nobody_waits_longer_for_that(
+    idle_time: None,
+) -> None:
     faulty = FaultyStore(MemoryStore())
     store = TimedStore(faulty, 0.05)
     await store.start("test", Bounds())

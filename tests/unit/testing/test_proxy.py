@@ -168,6 +168,7 @@ async def test_delay_holds_bytes_back_one_way_and_keeps_their_order(line: Line) 
     start = loop.time()
     for n in range(10):
         await client.say(b"%d" % n)
+    await line.until(lambda: line.proxy.up.passed == 10)
     await server.say(b"fast")
     assert await client.hear(4) == b"fast"
 
