@@ -27,6 +27,12 @@ async def chat() -> AsyncIterator[Chat]:
     await chat.stop()
 
 
+@pytest.fixture
+def never_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop is never late, and so no batch larger than it has to be."""
+    monkeypatch.setattr(module, "_clock", Clock())
+
+
 async def clients(chat: Chat, count: int) -> list[MemoryClient]:
     return [await chat_client(chat, User(f"u{n}", f"U{n}")) for n in range(count)]
 
@@ -60,6 +66,7 @@ async def test_everybody_is_told_when_to_come_back_each_another_moment(chat: Cha
     assert len(set(waits)) > 1
 
 
+@pytest.mark.usefixtures("never_late")
 async def test_many_are_closed_in_batches_and_those_that_wait_are_served(chat: Chat) -> None:
     there = await clients(chat, FEW + 20)
 
@@ -74,11 +81,9 @@ async def test_many_are_closed_in_batches_and_those_that_wait_are_served(chat: C
     assert all(client.connection.closed == (1012, "server restarts") for client in there)
 
 
-async def test_few_are_closed_in_a_turn_of_the_event_loop(
-    chat: Chat, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("never_late")
+async def test_few_are_closed_in_a_turn_of_the_event_loop(chat: Chat) -> None:
     """Those who are here still wait for no more than that."""
-    monkeypatch.setattr(module, "_clock", Clock())  # the loop is never late
     there = await clients(chat, FEW + 20)
     closed = [0]
 
@@ -111,6 +116,7 @@ async def test_it_keeps_to_its_time_where_the_event_loop_is_late(
     assert clock() - began <= spread(len(there), 1.0) + 1.5 * module.PAUSE + late
 
 
+@pytest.mark.usefixtures("never_late")
 async def test_who_comes_while_others_are_sent_away_is_sent_away_with_the_last(chat: Chat) -> None:
     await clients(chat, FEW + 1)
     draining = asyncio.create_task(chat.drain())
