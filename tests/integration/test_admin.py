@@ -312,7 +312,7 @@ async def test_operators_do_not_read_what_two_people_say(app: App, live: Live, c
 
 
 async def test_people_are_shown_with_their_devices_and_rates(app: App, live: Live, connect: Connect) -> None:
-    operated(app, rate_limits=True, rate_message="10/min burst 10")
+    operated(app, rate_limits=True, rate_message="10/h burst 10")
     desk = Desk(await live())
     ada = await connect(token=token("ada", name="Ada"), headers={"User-Agent": "Phone/1.0"})
     await connect(token=token("ada", name="Ada"))

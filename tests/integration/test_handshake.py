@@ -15,6 +15,7 @@ import pytest
 from sanic import Sanic
 
 from sanic_chatrooms import Authenticator, ChatRooms, Credentials, Handshake, User
+from sanic_chatrooms.web.mounted import mounted_in
 from tests.support.client import Closed
 from tests.support.fixtures import Connect, Live
 from tests.support.raw import handshake
@@ -496,6 +497,9 @@ async def test_too_many_from_one_address_is_429_with_retry_after(app: App, conne
 
     refusal = await connect.refused()
     await one.close()
+    async with asyncio.timeout(30):
+        while mounted_in(app)["default"].by_ip:  # noqa: ASYNC110 - the server's own end
+            await asyncio.sleep(0.005)
 
     assert refusal.status == 429
     assert int(refusal.headers["retry-after"]) > 0
@@ -559,7 +563,8 @@ async def test_after_ten_wrong_tokens_an_address_gets_429_for_more_and_right_one
     elsewhere = await connect.refused(token=wrong, headers={"X-Forwarded-For": "203.0.113.2"})
 
     assert answers == [401] * 10
-    assert (refusal.status, refusal.headers["retry-after"], elsewhere.status) == (429, "6", 401)
+    assert (refusal.status, elsewhere.status) == (429, 401)
+    assert 0 < int(refusal.headers["retry-after"]) <= 6  # one in six seconds, some of which have passed
     await (await connect(token=right)).expect("welcome")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -25,15 +26,15 @@ from tests.support.postgres import PostgresServer
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What takes seconds takes fractions of them."""
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From its call on, what takes seconds takes fractions of them. On a busy machine, a start takes longer."""
     monkeypatch.setattr(remote, "PROBE", 0.05)
-    for name, seconds in {
-        "SILENCE": 0.5,
-        "PUBLISH_WITHIN": 0.5,
-        "CONNECT_WITHIN": 0.5,
-    }.items():
-        monkeypatch.setattr(broker_module, name, seconds)
+
+    def begin() -> None:
+        for name in ("SILENCE", "PUBLISH_WITHIN", "CONNECT_WITHIN"):
+            monkeypatch.setattr(broker_module, name, 0.5)
+
+    return begin
 
 
 async def notify(server: PostgresServer, channel: str, text: str) -> None:
@@ -66,11 +67,12 @@ async def test_after_a_kill_and_a_start_everything_is_heard_again(mortal_postgre
 
 
 async def test_a_server_that_stands_still_is_noticed_told_in_the_log_and_used_again(
-    mortal_postgres: PostgresServer, impatient: None, caplog: pytest.LogCaptureFixture
+    mortal_postgres: PostgresServer, impatient: Callable[[], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     one, other = PostgresBroker(mortal_postgres.url()), PostgresBroker(mortal_postgres.url())
     async with started(one, other) as (_, heard):
         await other.subscribe("r")
+        impatient()
         mortal_postgres.freeze()
         try:
             with pytest.raises(Unavailable):

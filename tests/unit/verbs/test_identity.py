@@ -299,7 +299,7 @@ async def test_wrong_tokens_of_neighbours_keep_out_none_that_is_judged_at_once()
 
 
 async def test_refreshing_has_a_rate(rooms: ChatRooms) -> None:
-    async with running_core(rooms, rate_limits=True, rate_read="1/s burst 2") as chat:
+    async with running_core(rooms, rate_limits=True, rate_read="1/h burst 2") as chat:
         ada = await chat_client(chat, token="ada+60")
         for _ in range(2):
             await ada.ack("auth", payload={"token": "ada+60"})
