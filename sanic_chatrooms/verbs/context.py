@@ -276,19 +276,22 @@ class Ctx(Context):
         try:
             if changing:
                 await self.find(self.room_id)
-            conflict: Conflict | None = None
-            while not isinstance(settled := await self._settle(await make(), conflict), Settled):
+            refused: tuple[bytes | None, ...] | None = None
+            while not isinstance(settled := await self._settle(await make(), refused), Settled):
                 if time.monotonic() > until:
                     raise Unavailable
-                conflict = settled
+                refused = settled
                 await self.find(self.seat.room.id)
         finally:
             lock.release()
         return settled
 
-    async def _settle(self, made: "Change | int", before: Conflict | None) -> Settled | Conflict | None:
-        """Store one change; None if somebody lost rights in the room meanwhile. A conflict, unless there was one `before`: another
-        worker may have changed the same, which `make` sees the next time. A `msgId` that was used for something else stays so."""
+    async def _settle(
+        self, made: "Change | int", refused: tuple[bytes | None, ...] | None
+    ) -> Settled | tuple[bytes | None, ...] | None:
+        """Store one change; None if somebody lost rights in the room meanwhile. At a conflict, the values that its facts would replace: another
+        worker may have changed them, which `make` sees the next time. Raises `Conflict` if these were `refused` before: then the `msgId` was used
+        for something else, and stays so."""
         if isinstance(made, int):
             self.stored = repeated = await self.repeated(self.seat.room.id)
             return Settled(made or UNSET, True) if repeated is None else Settled(repeated.seq, True)
@@ -299,10 +302,11 @@ class Ctx(Context):
             self.stored = stored = await self.core.journal.append(item, self.source)
         except Stale:
             return None
-        except Conflict as problem:
-            if before is not None:
+        except Conflict:
+            replaced = tuple(fact.was for fact in made.effects.get("facts", ()))
+            if replaced == refused:
                 raise
-            return problem
+            return replaced
         if stored.unchanged:  # another worker was first
             self.stored = None
             return Settled(stored.seq or UNSET, True)

@@ -144,7 +144,7 @@ async def heads(op: Operator, asked: _HeadsAsked) -> Any:
     online = await _online(op, list(found))
     return {
         "rooms": {
-            room: {"seq": head.seq, "epoch": head.epoch, "online": online[room]}
+            room: {"seq": head.seq, "epoch": head.epoch, "online": online.get(room, 0)}
             for room, head in found.items()
         }
     }

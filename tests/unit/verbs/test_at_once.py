@@ -10,7 +10,7 @@ import pytest
 
 from sanic_chatrooms import User
 from sanic_chatrooms.chat import Chat
-from sanic_chatrooms.models import Member
+from sanic_chatrooms.models import Known, Member
 from sanic_chatrooms.stores import members
 from sanic_chatrooms.support.locks import Locks
 from sanic_chatrooms.testing.connections import running_core
@@ -82,6 +82,25 @@ async def test_one_of_two_that_do_the_same_stores_an_event(
     assert sorted(ack["duplicate"] for ack in acks) == [False, True]
     assert (await chat.store.heads(["team"]))["team"].seq == head + 1
     assert {ack.get("seq", head + 1) for ack in acks} == {head + 1}
+
+
+async def test_a_role_is_given_although_the_membership_changes_twice_meanwhile(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, names, fact = await joined(chat, ADA, "team"), iter(("Eva", "Eve B.")), chat.store.fact
+
+    async def changed_after(room: str, kind: str, key: str) -> Known | None:
+        found = await fact(room, kind, key)
+        if key == EVE.id and (name := next(names, None)) is not None:
+            await members.put(chat.store, "team", Member(EVE.id, name, "member"))
+        return found
+
+    monkeypatch.setattr(chat.store, "fact", changed_after)
+    given = await ada.ack("member.role", room="team", payload={"user": EVE.id, "role": "moderator"})
+
+    assert next(names, None) is None
+    member = await members.find(chat.store, "team", EVE.id)
+    assert (given["duplicate"], member and (member.name, member.role)) == (False, ("Eve B.", "moderator"))
 
 
 async def test_an_invitation_that_is_accepted_twice_at_once_is_one_event(
