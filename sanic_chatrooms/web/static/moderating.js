@@ -20,20 +20,20 @@ const ACTS = { "member.mute": "mute", "member.kick": "kick", "member.ban": "ban"
 
 // ---- people ----
 
-/** The mute of a person in the room: {until}. Undefined: there is none, or the server does not say. */
+/** The mute of a person in the room: {until}. Undefined: there is none; null: nobody can say. */
 export async function muteOf(chat, room, { id }) {
-  if (chat.state !== "online" || !["restrictions", "member.mute"].every((act) => room.may.has(act))) return undefined;
   const isTheirs = ({ user }) => user.id === id;
-  return (await restricted(chat, room, "mute", isTheirs).catch(() => [])).find(isTheirs);
+  const lines = chat.state === "online" && room.may.has("restrictions") && (await restricted(chat, room, "mute", isTheirs).catch(() => null));
+  return lines ? lines.find(isTheirs) ?? (lines.cursor ? null : undefined) : null;
 }
 
-// Bans or mutes of the room, page by page, up to the one that is wanted.
+// Bans or mutes of the room, page by page, up to the one that is wanted. They have a `cursor` if there are more.
 async function restricted(chat, room, kind, isWanted = () => false) {
   const lines = [];
   for (let cursor, page = 1; ; page++) {
     const answer = await chat.request("restrictions", { room: room.id, payload: { kind, cursor, limit: PAGE } });
     lines.push(...answer.restrictions);
-    cursor = answer.cursor;
+    cursor = lines.cursor = answer.cursor;
     if (!cursor || page === PAGES || answer.restrictions.some(isWanted)) return lines;
   }
 }
@@ -43,7 +43,7 @@ export function actsOver(room, mute) {
   // Only members can be removed. In a public room, who is a member is not known here.
   const acts = Object.keys(ACTS).filter((act) => room.may.has(act) && (act !== "member.kick" || room.visibility !== "public") && !(mute && act === "member.mute"));
   const role = room.may.has("member.role") ? [["member.role", words.roles.change]] : [];
-  const unmute = mute ? [["member.unmute", words.moderation.unmute]] : [];
+  const unmute = mute !== undefined && room.may.has("member.mute") ? [["member.unmute", words.moderation.unmute]] : [];
   return [...role, ...unmute, ...acts.map((act) => [act, words.moderation[ACTS[act]].label, "risky"])];
 }
 

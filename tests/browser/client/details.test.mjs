@@ -15,7 +15,7 @@ const { part } = await import("../../../sanic_chatrooms/web/static/part.js");
 const { roomMenu } = await import("../../../sanic_chatrooms/web/static/room-menu.js");
 
 const ada = { id: "ada", name: "Ada" };
-const { muteOf } = await import("../../../sanic_chatrooms/web/static/moderating.js");
+const { actsOver, muteOf } = await import("../../../sanic_chatrooms/web/static/moderating.js");
 
 test("what one may do is one sentence, and says where one may not write", () => {
   assert.equal(inWords(["history"]), "You may read. You may not write.");
@@ -115,4 +115,20 @@ test("a mute is found on whatever page of the list it is, and none is looked for
   assert.deepEqual(asked.splice(0), [0, 1, 2]);
   assert.equal(await muteOf(chat, room, { id: "nobody" }), undefined);
   assert.deepEqual(asked, [0, 1, 2, 3]);
+});
+
+test("where nobody can say whether a person is muted, a mute can be ended, too", async () => {
+  const room = { id: "general", may: new Set(["restrictions", "member.mute"]) };
+  const chat = (answer) => ({ state: "online", request: async () => answer() });
+  const endless = chat(() => ({ restrictions: [{ user: { id: "u2" } }], cursor: "more" }));
+  const refusing = chat(() => Promise.reject(new Error("forbidden")));
+  const acts = async (from, at = room) => actsOver(at, await muteOf(from, at, { id: "u1" })).map(([act]) => act);
+  const both = ["member.unmute", "member.mute"];
+
+  assert.deepEqual(await acts(endless), both);
+  assert.deepEqual(await acts(refusing), both);
+  assert.deepEqual(await acts(endless, { ...room, may: new Set(["member.mute"]) }), both);
+  assert.deepEqual(await acts(chat(() => ({ restrictions: [] }))), ["member.mute"]);
+  assert.deepEqual(await acts(chat(() => ({ restrictions: [{ user: { id: "u1" } }] }))), ["member.unmute"]);
+  assert.deepEqual(await acts(refusing, { ...room, may: new Set() }), []);
 });
