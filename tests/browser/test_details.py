@@ -298,6 +298,7 @@ async def test_details_that_cannot_be_loaded_say_why_and_are_there_after_another
     found: list[str] = []
     await ada.evaluate("import('/chat/static/details.js')")
     await ada.context.set_offline(True)
+    await served.cut("Ada")
     await expect(ada.get_by_test_id("banner")).to_be_visible()
     await ada.get_by_test_id("open-details").focus()
     await ada.keyboard.press("Enter")

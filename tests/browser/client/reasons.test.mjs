@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 
-import { ending, reason, sentence, sentenceOf, shutBecause } from "../../../sanic_chatrooms/web/static/reasons.js";
+import { ending, mustBeOnline, reason, sentence, sentenceOf, shutBecause } from "../../../sanic_chatrooms/web/static/reasons.js";
 import "./speaking.mjs";
 
 const read = (path) => readFileSync(new URL(`../../../sanic_chatrooms/${path}`, import.meta.url), "utf8");
@@ -76,4 +76,13 @@ test("names of object properties are no texts", () => {
   for (const code of ["constructor", "toString", "__proto__"]) assert.equal(reason({ code, message: "as it is" }), "as it is");
   assert.equal(reason(undefined), "something went wrong. Try again.");
   assert.equal(reason({ code: "invalid_field", details: { field: "constructor" } }), "the server does not accept this.");
+});
+
+test("what needs the server is refused while it cannot be reached, whatever the browser says of the network", (t) => {
+  const real = Object.getOwnPropertyDescriptor(globalThis, "navigator");
+  Object.defineProperty(globalThis, "navigator", { value: { onLine: false }, configurable: true });
+  t.after(() => (real ? Object.defineProperty(globalThis, "navigator", real) : delete globalThis.navigator));
+
+  mustBeOnline({ state: "online" }); // a server on this machine
+  for (const state of ["offline", "reconnecting"]) assert.throws(() => mustBeOnline({ state }), /You are offline/);
 });
