@@ -225,7 +225,11 @@ async def test_what_is_wrong_with_a_new_account_is_said_in_words(
     name, password = page.get_by_test_id("account-name"), page.get_by_test_id("account-password")
     for typed, secret, said in (
         ("Ada", PASSWORD, "This name, or one that looks like it, is taken. Choose another one."),
-        ("A da", PASSWORD, "Your name must have 3 to 32 letters, digits, dots, hyphens or underscores."),
+        (
+            "A da",
+            PASSWORD,
+            "Your name must have 3 to 32 letters, digits, dots, hyphens or underscores, and no spaces.",
+        ),
         ("Bob", "bobbobbob1", "Your password is too easy to guess."),
     ):
         await name.fill(typed)

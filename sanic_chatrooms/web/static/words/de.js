@@ -658,7 +658,7 @@ export const words = ({ counted, listed, number }) => ({
     turnOff: "Ausschalten",
     turnOn: "Einschalten",
     offer: "Benachrichtigen?",
-    offerWhat: "Wir können dir Erwähnungen und Direktnachrichten melden, während du in einem anderen Tab oder Fenster bist.",
+    offerWhat: "Wir können dir Erwähnungen und Direktnachrichten melden, während du etwas anderes machst.",
     notNow: "Nicht jetzt",
   },
 

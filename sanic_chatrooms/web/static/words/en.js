@@ -664,7 +664,7 @@ export const words = ({ counted, listed, number }) => ({
     turnOff: "Turn off",
     turnOn: "Turn on",
     offer: "Get notified?",
-    offerWhat: "We can alert you about mentions and direct messages while you are in another tab or window.",
+    offerWhat: "We can alert you about mentions and direct messages while you do something else.",
     notNow: "Not now",
   },
 
