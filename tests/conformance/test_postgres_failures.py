@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from sanic_chatrooms.drivers.sql import postgres as postgres_driver
 from sanic_chatrooms.drivers.sql.prepared import Prepared
 from sanic_chatrooms.errors import ChatError, ConfigError, RoomNotFound, Unavailable
 from sanic_chatrooms.models import Appended, Draft, Room
@@ -360,6 +361,32 @@ async def test_a_number_of_the_app_s_transactions_is_not_given_again_after_a_fai
         assert answer.epoch == later.epoch != lost.epoch
     await engine.dispose()
     await side.close()
+
+
+async def carried_out(store: SQLStore, monkeypatch: pytest.MonkeyPatch, places: list[str]) -> list[bool]:
+    """Is it known in each of these places that a transaction of the first one was carried out? A place is SQL."""
+    database, known = store._database, list[bool]()
+    monkeypatch.setattr("sanic_chatrooms.drivers.sql.postgres._PLACE", text(places[0]))
+    transaction = await database.write(database.transaction)
+    for place in places:
+        monkeypatch.setattr("sanic_chatrooms.drivers.sql.postgres._PLACE", text(place))
+        known.append(await database.read(lambda c: database.was_done(c, transaction)))
+    return known
+
+
+async def test_the_number_of_a_transaction_says_nothing_after_a_failover(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = str(postgres_driver._PLACE)
+    async with started(postgres_url) as store:
+        assert await carried_out(store, monkeypatch, [here, "SELECT '7.00000002'"]) == [True, False]
+
+
+async def test_a_database_that_does_not_tell_its_place_tells_of_transactions(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with started(postgres_url) as store:
+        assert await carried_out(store, monkeypatch, ["SELECT not_here()"]) == [True]
 
 
 # ---- locked and refused ----

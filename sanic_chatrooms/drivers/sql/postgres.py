@@ -30,6 +30,12 @@ _IDENTITY = text(
     "SELECT format('%s, table %s of server %s', current_database(), to_regclass(:name)::oid, pg_postmaster_start_time())"
 )
 
+_PLACE = text(
+    "SELECT system_identifier || '.' || left(pg_walfile_name(pg_current_wal_lsn()), 8) FROM pg_control_system()"
+)
+"""Another cluster or timeline gives the numbers of transactions that it lacks to others."""
+_NO_PLACE = ("0A", "42")
+"""How the codes begin of a hosted database that does not tell it."""
 _TRANSACTION = text("SELECT CAST(txid_current() AS text)")
 _STATUS = text("SELECT txid_status(CAST(CAST(:transaction AS text) AS bigint))")
 
@@ -53,6 +59,7 @@ class Postgres(Database):
         self._url = with_driver(url)
         self._engine: AsyncEngine | None = None
         self._ending: set[asyncio.Task[Any]] = set()
+        self._tells_place: bool | None = None
 
     # ---- start and stop ----
 
@@ -133,14 +140,17 @@ class Postgres(Database):
 
     def transaction(self, connection: Connection) -> str | None:
         """See `Database.transaction`."""
-        return str(connection.scalar(_TRANSACTION))
+        return f"{self._place(connection)} {connection.scalar(_TRANSACTION)}"
 
     def was_done(self, connection: Connection, transaction: str | None) -> bool:
         """See `Database.was_done`."""
         if transaction is None:
             return False
+        place, _, number = transaction.partition(" ")
+        if place != self._place(connection):
+            return False
         try:
-            status = connection.scalar(_STATUS, {"transaction": transaction})
+            status = connection.scalar(_STATUS, {"transaction": number})
         except DBAPIError as exc:
             if _code(exc) == asyncpg.InvalidParameterValueError.sqlstate:  # another server, without this past
                 return False
@@ -148,6 +158,20 @@ class Postgres(Database):
         if status == "in progress":
             raise Unavailable
         return bool(status == "committed")
+
+    def _place(self, connection: Connection) -> str:
+        """Which cluster this is, and which timeline; "" where it does not tell."""
+        if self._tells_place is None:
+            self._tells_place = True
+            try:
+                with connection.begin_nested():
+                    connection.execute(_PLACE)
+            except DBAPIError as exc:
+                if not _code(exc).startswith(_NO_PLACE):
+                    self._tells_place = None
+                    raise
+                self._tells_place = False
+        return str(connection.scalar(_PLACE)) if self._tells_place else ""
 
     async def bounded(self, run: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What `run` returns or raises. Raises `Unavailable` after the time limit, and where the server is away."""
