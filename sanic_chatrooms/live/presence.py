@@ -246,14 +246,14 @@ class Occupancy:
 
     async def _round(self) -> Counts:
         """Additions before removals: nobody counts as gone before the backend knows who came."""
-        if self._look:  # first, since what follows may fail every time
+        look, self._look = self._look, False
+        if look:  # first, since what follows may fail every time
             await self._uncounted.ask_again()
             await self._nowhere.ask()
         counts = await self._touch() if self._untold or self._stale else {}
         if self._going:
             counts |= await self._drop()
-        if self._look:
-            self._look = False
+        if look:
             counts |= await self._take_leave(await self._ended())
         return counts
 

@@ -906,6 +906,31 @@ async def test_who_is_in_a_room_of_which_presence_takes_changes_is_kept_alive(wo
 
 
 @waits
+async def test_who_comes_while_presence_does_not_answer_waits_for_no_question_twice(worker: Worker) -> None:
+    await worker.occupancy.entered("a", BOB)
+    worker.presence.uncountable = True
+    worker.occupancy.exited("a", BOB.id, at_once=True)
+    await worker.occupancy.settle()
+    asked, begun, count = [0], asyncio.Event(), worker.presence.count
+
+    async def unanswered(rooms: Collection[str]) -> dict[str, int]:
+        asked[0] += 1
+        begun.set()
+        await asyncio.sleep(0)
+        return await count(rooms)
+
+    worker.presence.away = True
+    worker.presence.count = unanswered  # type: ignore[method-assign]
+    worker.clock.advance(LOOK_EVERY)
+    refreshing = asyncio.ensure_future(worker.occupancy.refresh())
+    await begun.wait()
+    await worker.occupancy.entered("a", ADA)
+    await refreshing
+
+    assert asked == [1]
+
+
+@waits
 async def test_presence_that_takes_no_changes_of_a_room_is_not_told_of_them_without_end(
     worker: Worker,
 ) -> None:
