@@ -147,13 +147,16 @@ class Fanout:
             for receiver in sessions:
                 receiver.push(blob, b"".join(replies.pop(receiver, ())))
             return
-        answered = replies.keys() & sessions.keys()
-        for receiver in answered:
-            receiver.push(blob, b"".join(replies.pop(receiver)))
-            sessions[receiver] = _written
+        answered: list[Receiver] = []
+        for receiver, own in replies.items():
+            if receiver in sessions:
+                receiver.push(blob, b"".join(own))
+                sessions[receiver] = _written
+                answered.append(receiver)
         _write_all(sessions.values(), blob)
         for receiver in answered:
             sessions[receiver] = receiver.write
+            del replies[receiver]
 
     def _push_lanes(self, lanes: Iterable[Lane], replies: dict[Receiver, list[bytes]]) -> None:
         """Lanes of different codecs share no connection. Lanes of the same codec have to be gathered per session, if they share one."""

@@ -93,17 +93,16 @@ class FastPath:
         """Send it: at once, if it is alone, or with those that come in this turn of the event loop and the next. `within`: it may be
         answered before this returns."""
         self.waiting.append(entry)
-        if self._scheduled or entry.draft.room in self._rooms or self._count >= UNDER_WAY:
+        room = entry.draft.room
+        if self._scheduled or room in self._rooms or self._count >= UNDER_WAY:
             return  # a reply comes first, and then this is looked at
-        if len(self.waiting) == 1 and not self._rooms and self._is_alone(entry.draft.room, within):
+        # Where replies come later, those who speak meanwhile share the next call. Where they come at once, nobody can speak meanwhile,
+        # so what tells is whether they are likely to speak while this is being written.
+        alone = self._last <= FEW if self._store.waits else within and self._fanout.is_quiet(room)
+        if alone and len(self.waiting) == 1 and not self._rooms:
             self._send()
         else:
             self._soon()
-
-    # Where replies come later, those who speak meanwhile share the next call. Where they come at once, nobody can speak meanwhile, so
-    # what tells is whether they are likely to speak while this is being written.
-    def _is_alone(self, room: str, within: bool) -> bool:
-        return self._last <= FEW if self._store.waits else within and self._fanout.is_quiet(room)
 
     def caught_up(self) -> None:
         """The task has nothing left."""
@@ -162,20 +161,16 @@ class FastPath:
         if not entries:  # they were withdrawn
             return
         since = time.monotonic()
-        results = self._appended([entry.draft for entry in entries])
+        try:
+            results = self._store.append_now([entry.draft for entry in entries])
+        except Exception:  # the task does the same again, and says for which draft
+            logger.debug("a batch could not be stored", exc_info=True)
+            results = []
         if len(results) == len(entries):
             self._measure(len(entries), since)
             self._answer(entries, results)
         else:
             self._leave(entries, is_unknown=True)
-
-    def _appended(self, drafts: list[Draft]) -> Results:
-        results: Results = []
-        try:
-            self._store.append_soon([drafts], lambda _, found: results.extend(found or ()))
-        except Exception:  # the task does the same again, and says for which draft
-            logger.debug("a batch could not be stored", exc_info=True)
-        return results
 
     # ---- a store elsewhere ----
 

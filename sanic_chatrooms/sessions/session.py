@@ -65,6 +65,10 @@ class State(enum.Enum):
     CLOSED = "closed"
 
 
+# Members of an enum are looked up by a function, and every message asks.
+_ACTIVE, _IDLE, _CLOSED = State.ACTIVE, State.IDLE, State.CLOSED
+
+
 class Dispatcher(Protocol):
     """Executes commands. See `verbs.dispatch.Commands`."""
 
@@ -177,7 +181,7 @@ class Session:
     @property
     def closed(self) -> bool:
         """Whether the connection is closed; then none of its commands runs."""
-        return self.state is State.CLOSED
+        return self.state is _CLOSED
 
     # ---- who it is ----
 
@@ -189,11 +193,11 @@ class Session:
             self.scopes = scopes
             self.seats.all_changed()
         self.authenticated = True
-        self.state = State.ACTIVE
+        self.state = _ACTIVE
 
     def fell_silent(self) -> None:
         """The connection was silent for an interval, and is pinged."""
-        self.state = State.IDLE if self.authenticated else State.CONNECTING
+        self.state = _IDLE if self.authenticated else State.CONNECTING
 
     def wait_for_policy(self, answer: Awaitable[Any]) -> None:
         """`require` is a plain function and has returned this awaitable, which is not awaited: from now on, messages run in the
@@ -207,7 +211,7 @@ class Session:
 
     def receive(self, data: bytes) -> None:
         """Take one text frame, which is valid UTF-8."""
-        if self.state is State.CLOSED:
+        if self.state is _CLOSED:
             return
         limits = self.limits
         limits.unpaid += len(data)
@@ -216,15 +220,15 @@ class Session:
         try:
             if not self.authenticated and len(data) > AUTH_LIMIT:
                 raise _too_long(data, AUTH_LIMIT)
-            command = decode_command(data, self.settings.max_json_depth)
+            command = decode_command(data, self.settings.max_json_depth, self.seats)
             if not self.authenticated and command.type == "ping" and len(data) > PING_LIMIT:
                 raise _too_long(data, PING_LIMIT)
         except ChatError as problem:
             self._refuse(problem)
             return
         self.bad_frames = 0
-        if self.state is State.IDLE:
-            self.state = State.ACTIVE
+        if self.state is _IDLE:
+            self.state = _ACTIVE
         if self.room is not None and command.room is None and self.dispatcher.means_the_path(command.type):
             command.room = self.room
         self.queue.do(command)
@@ -274,13 +278,13 @@ class Session:
 
     def answer(self, text: bytes) -> None:
         """Send a reply or a live event to this connection alone, with this turn's write."""
-        if self.state is not State.CLOSED:
+        if self.state is not _CLOSED:
             self.answered += 1
             self.reply_soon(self, self.codec.reply(text))
 
     def answer_raw(self, data: bytes) -> None:
         """Like `answer`, with bytes that are encoded already, or with a pong."""
-        if self.state is not State.CLOSED:
+        if self.state is not _CLOSED:
             self.answered += 1
             self.reply_soon(self, data)
 
@@ -323,9 +327,9 @@ class Session:
 
     def close(self, code: int, reason: str | None = None) -> None:
         """Close the connection. None of its commands runs any more."""
-        if self.state is State.CLOSED:
+        if self.state is _CLOSED:
             return
-        self.state = State.CLOSED
+        self.state = _CLOSED
         self.dispatcher.meter.add(CLOSED, 1, _label(code))
         self.dispatcher.withdraw(self)
         self.dispatcher.closed(self)
@@ -346,8 +350,8 @@ class Session:
 
     def disconnected(self) -> None:
         """For the edge: the peer is gone. Its earlier messages are still stored."""
-        if self.state is not State.CLOSED:
-            self.state = State.CLOSED
+        if self.state is not _CLOSED:
+            self.state = _CLOSED
             self.dispatcher.meter.add(CLOSED, 1, "gone")
             self.dispatcher.closed(self)
             self._end_queue()

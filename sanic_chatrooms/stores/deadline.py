@@ -58,6 +58,10 @@ class TimedStore(WrappedStore):
         """See `Store.append_soon`."""
         return self.inner.append_soon(batch, heard)
 
+    def append_now(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        """See `Store.append_now`."""
+        return self.inner.append_now(drafts)
+
     async def around(self, verb: str, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask in time; history together with a few other readers only."""
         since = time.monotonic()

@@ -26,3 +26,9 @@ class AppendsSoon:
         False: nothing was done; use `append`.
         """
         return False
+
+    def append_now(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        """The same for a store that never `waits`: the results of one list, at once."""
+        results: list[Appended | ChatError] = []
+        self.append_soon([drafts], lambda _, found: results.extend(found or ()))
+        return results

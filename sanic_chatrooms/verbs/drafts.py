@@ -66,7 +66,6 @@ def draft(
 # `float`: the decoder itself takes up to 50 µs for numbers that are hard to read.
 _decode = msgspec.json.Decoder(float_hook=float).decode
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
-_PLAIN = b'{"text":"'
 _LONGEST_TYPE = blake2b.PERSON_SIZE
 WRITTEN_ANEW = 4096
 """Payloads up to so many bytes are compared by content, larger ones by their text."""
@@ -75,11 +74,8 @@ WRITTEN_ANEW = 4096
 def command_hash(command: Command) -> bytes:
     """The hash by which a repetition of the same msgId is compared: of the type and the payload, however its JSON is written."""
     payload = command.payload
-    # Most messages are {"text":"…"} without escapes, which has only one form and needs no decoding. Large payloads are not
-    # decoded either, because that can take long.
-    size = len(payload)
-    plain = payload.startswith(_PLAIN) and payload.find(b'"', 9) == size - 2 and 0x5C not in payload
-    if not plain and size <= WRITTEN_ANEW:
+    # Most messages are plain, and need no decoding. Large payloads are not decoded either, because that can take long.
+    if payload is not command.plain and len(payload) <= WRITTEN_ANEW:
         payload = _encode_sorted(_decode(payload))
     hash = _begun(command.type).copy()
     hash.update(payload)
@@ -107,6 +103,8 @@ class Body(msgspec.Struct, gc=False):
 
 
 _body = msgspec.json.Decoder(Body)
+NO_MORE = Body("")
+"""What a plain message has besides its text."""
 MENTIONS = 50
 """Users and roles that a message may mention."""
 

@@ -29,7 +29,7 @@ from ..wire.encode import ack
 from .attachments import attached
 from .context import NO_EPOCH, Ctx, may_look
 from .core import Core
-from .drafts import Body, Effects, check_body, command_hash
+from .drafts import NO_MORE, Body, Effects, check_body, command_hash
 from .mentions import mentioned, tell
 from .table import Judged, Nothing, also_action, command, commands
 from .threads import reply_to
@@ -62,7 +62,9 @@ def say(core: Core, session: Session, command: Command) -> bool:
     try:
         if seat is None:
             raise _no_seat(command)
-        if not seat.fresh or b'"mentions"' in command.payload:  # whom it mentions has to be looked up
+        payload = command.payload
+        # `find`: `in` first makes an error of the bytes, which are no number. Whom a message mentions has to be looked up.
+        if not seat.fresh or (payload is not command.plain and payload.find(b'"mentions"') >= 0):
             return False
         if seat.says is not True and (denied := _denied(session, seat)) is not None:
             if denied.rule in WIDENED:
@@ -160,7 +162,10 @@ def _no_seat(command: Command) -> ChatError:
 
 
 def _draft(core: Core, session: Session, seat: Seat, command: Command) -> Draft:
-    body = check_body(command.payload, session.settings.max_text)
+    payload, max_text = command.payload, session.settings.max_text
+    # A text has no more characters than bytes.
+    plain = payload is command.plain and len(payload) <= max_text
+    body = NO_MORE if plain else check_body(payload, max_text)
     parent = body.parent
     user = session.user
     sender = Sender(user.id, user.name)
@@ -173,7 +178,7 @@ def _draft(core: Core, session: Session, seat: Seat, command: Command) -> Draft:
     return Draft(
         room.id,
         "message",
-        command.payload,
+        payload,
         id,
         now(),
         sender,

@@ -13,6 +13,7 @@ __all__ = [
     "SUBPROTOCOL",
     "check_room_id",
     "check_type",
+    "is_msg_id",
     "is_ours",
     "is_room_id",
 ]
@@ -30,6 +31,11 @@ MSG_ID_RULE = (
     "use a UUID"
 )
 ROOM_RULE = "must be 1 to 128 of A-Z a-z 0-9 _ . : ~ -, and not . or .."
+
+
+def is_msg_id(id: str) -> bool:
+    """Whether a client can give a command this id: what `MSG_ID` says, in a tenth of the time."""
+    return 16 <= len(id) <= 64 and id.isascii() and id.isprintable() and " " not in id
 
 
 def is_room_id(room: str) -> bool:

@@ -18,7 +18,7 @@ PACKAGE = str(Path(sanic_chatrooms.__file__).parent)
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "a-messages-way.md"
 FIRST = 5
 """The step at which the message's bytes arrive."""
-ABSTRACT = {"Store.append_soon"}
+ABSTRACT = {"Store.append_now"}
 
 
 def steps() -> list[str]:

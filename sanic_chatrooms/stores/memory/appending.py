@@ -32,16 +32,17 @@ class MemoryAppending(AppendsSoon):
 
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         """See `Store.append`. Never suspends, so that a batch is one step for all readers."""
-        return self._append(drafts)
+        return self.append_now(drafts)
 
     def append_soon(self, batch: Sequence[Sequence[Draft]], heard: Heard) -> bool:
         """See `Store.append_soon`. Answers before it returns."""
         for place, drafts in enumerate(batch):
-            heard(place, self._append(drafts))
+            heard(place, self.append_now(drafts))
         return True
 
     # The hot path. Longer than other functions here because each call it does not make is one per message.
-    def _append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+    def append_now(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+        """See `Store.append_now`."""
         now = self._passing()  # once per batch: its drafts are of one moment
         if self._firsts:
             self._forget_keys(now, 2 * len(drafts))

@@ -46,15 +46,15 @@ class Fickle(MemoryStore):
     appends_soon = True
     dice = random.Random(0)
 
-    def _append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
+    def append_now(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
         fate = self.dice.random()
         if fate < 0.1:
-            super()._append(drafts[: len(drafts) // 2])
+            super().append_now(drafts[: len(drafts) // 2])
             raise ValueError("a defect of the store")
-        return super()._append(drafts)
+        return super().append_now(drafts)
 
     async def append(self, drafts: Sequence[Draft]) -> list[Appended | ChatError]:
-        return super()._append(drafts)
+        return super().append_now(drafts)
 
 
 class Stage:
@@ -262,7 +262,7 @@ async def test_what_the_store_fails_at_is_the_task_s_with_all_that_follows_until
 ) -> None:
     ada = await stage.enter("r", "s")
     with monkeypatch.context() as patch:
-        patch.setattr(stage.store, "append_soon", mock.Mock(side_effect=ValueError("a defect of the store")))
+        patch.setattr(stage.store, "append_now", mock.Mock(side_effect=ValueError("a defect of the store")))
         stage.say(ada, "1")
     stage.say(ada, "2")
     stage.say(ada, "3", "s")

@@ -150,12 +150,17 @@ def test_appending_without_a_task_is_passed_on() -> None:
             heard(0, batch)
             return True
 
+        def append_now(self, drafts: Any) -> Any:
+            return [drafts]
+
     heard: list[Any] = []
     store = TimedStore(Soon(), 1.0)
 
     assert store.appends_soon
     assert store.append_soon([[DRAFT]], lambda *said: heard.append(said))
     assert heard == [(0, [[DRAFT]])]
+    given: Any = [DRAFT]
+    assert store.append_now(given) == [given]
     assert TimedStore(MemoryStore(), 1.0).appends_soon
     assert not TimedStore(FaultyStore(MemoryStore()), 1.0).appends_soon
     assert not FaultyStore(MemoryStore()).append_soon([[DRAFT]], lambda *said: None)

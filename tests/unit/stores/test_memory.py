@@ -18,6 +18,7 @@ from sanic_chatrooms.stores.changes import SWEPT
 from sanic_chatrooms.stores.memory.facts import ENDS_KEPT
 from sanic_chatrooms.stores.memory.room import MemoryRoom
 from sanic_chatrooms.stores.memory.store import MemoryStore
+from sanic_chatrooms.stores.soon import AppendsSoon
 from sanic_chatrooms.testing import Clock
 
 T = TypeVar("T")
@@ -71,6 +72,15 @@ async def test_append_soon_stores_as_append_does_and_answers_before_it_returns(s
     assert [(one.seq, one.duplicate) for one in first] == [(1, False), (2, False), (1, True)]
     assert [type(one) for one in nowhere] == [RoomNotFound]
     assert [one.seq for one in again if isinstance(one, Appended)] == [1, 2]
+
+
+async def test_append_now_stores_as_append_soon_does(store: MemoryStore) -> None:
+    results = store.append_now([_draft(key="1"), _draft("nowhere")])
+    again = AppendsSoon.append_now(store, [_draft(key="1"), _draft("nowhere")])
+
+    assert [type(one) for one in results] == [type(one) for one in again] == [Appended, RoomNotFound]
+    assert isinstance(again[0], Appended)
+    assert again[0].duplicate
 
 
 def test_a_derived_store_that_may_append_in_its_own_way_is_left_to_the_task() -> None:

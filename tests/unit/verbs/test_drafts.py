@@ -132,3 +132,11 @@ def test_a_command_is_another_with_another_payload(payload: bytes) -> None:
     one = Command("message", ID, "general", b'{"text":"hi"}')
 
     assert command_hash(Command("message", ID, "general", payload)) != command_hash(one)
+
+
+def test_what_middleware_has_made_of_a_plain_payload_is_hashed_like_any_other() -> None:
+    given = b'{"text":"hi"}'
+    made = Command("message", ID, "general", given, given)
+    made.payload = b'{"text":"hi", "n":1}'
+
+    assert command_hash(made) == command_hash(Command("message", ID, "general", b'{"n":1,"text":"hi"}'))

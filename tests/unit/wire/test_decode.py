@@ -6,8 +6,12 @@ import json
 
 import msgspec
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from sanic_chatrooms.errors import BadFrame, ChatError, InvalidField, InvalidText
+from sanic_chatrooms.verbs.drafts import NO_MORE, check_body, command_hash
+from sanic_chatrooms.wire import decode as module
 from sanic_chatrooms.wire.decode import Command, decode_command, decode_payload
 
 ID = "6f1c0b1e-1f0e-4c55-9d6b-0e0c2f6f7a11"
@@ -220,3 +224,76 @@ def test_what_a_field_must_be_is_said_in_the_words_of_json(raw: bytes, message: 
         decode_payload(raw, msgspec.json.Decoder(_Wanted))
 
     assert str(error.value) == message
+
+
+# ---- frames that are not searched ----
+
+WORDS = ("hi", "", "hé", "]}", "{[", "9" * 20, "1e999", "\\u0000", '\\"', "\\\\", " ", "\ud800")
+TEXTS = st.sampled_from(WORDS).map('"{}"'.format)
+BODIES = st.one_of(
+    TEXTS.map('{{"text":{}}}'.format),
+    TEXTS.map('{{"text": {}}}'.format),
+    st.tuples(TEXTS, TEXTS).map('{{"text":{0[0]},"more":{0[1]}}}'.format),
+    st.sampled_from(
+        ('{"text":"a" }', '{"text":1e999}', '{"text":"a","n":1e999}', '{"text":"a","text":"b"}', "{}", "null")
+    ),
+)
+FIELDS = st.one_of(
+    st.sampled_from(("message", "ping")).map('"type":"{}"'.format),
+    st.sampled_from((ID, "short", "x" * 15 + " ")).map('"msgId":"{}"'.format),
+    st.sampled_from(("general", "..", "no room")).map('"room":"{}"'.format),
+    BODIES.map('"payload":{}'.format),
+    st.sampled_from(
+        ('"room":null', '"n":1e999', '"n":12345678901234567', '"n":[[[[[]]]]]', '"s":"1"', '"n":1')
+    ),
+)
+PLAIN = ['"type":"message"', f'"msgId":"{ID}"', '"room":"general"']
+
+
+def looked_at(frame: bytes) -> Command | tuple[type[ChatError], str, str | None]:
+    try:
+        return decode_command(frame, 4)
+    except ChatError as problem:
+        return type(problem), problem.message, problem.reply_to
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.lists(FIELDS, max_size=6), BODIES.map(lambda body: [*PLAIN, f'"payload":{body}'])))
+@example([*PLAIN, '"payload":{"text":"hi"}'])
+@example([*PLAIN, '"payload":{"n":1e999}', '"payload":{"text":"hi"}'])
+@example([*PLAIN[:2], '"n":1e999', '"payload":{"text":"hi"}'])
+def test_a_frame_that_is_not_searched_is_one_in_which_nothing_is_found(fields: list[str]) -> None:
+    frame = f"{{{','.join(fields)}}}".encode("utf-8", "replace")
+
+    found = looked_at(frame)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_is_plain", lambda *_: False)
+        searched = looked_at(frame)
+
+    if isinstance(found, Command) and found.plain is not None:
+        assert found.plain is found.payload
+        assert isinstance(searched, Command)
+        assert command_hash(found) == command_hash(searched)
+        body = check_body(found.payload, 100)
+        assert (body.parent, body.mentions, body.attachments) == (NO_MORE.parent, NO_MORE.mentions, None)
+        found.plain = None
+    assert found == searched
+
+
+def test_only_a_text_without_escapes_is_plain() -> None:
+    def is_plain(body: str) -> bool:
+        return decode(f'{{{",".join(PLAIN)},"payload":{body}}}').plain is not None
+
+    assert is_plain('{"text":"hi"}')
+    assert is_plain('{"text":"hé"}')
+    assert not any(
+        map(is_plain, ('{"text":"\\n"}', '{"text": "hi"}', '{"text":"hi" }', '{"text":"hi","n":1}', "{}"))
+    )
+
+
+def test_a_room_that_is_known_is_not_checked_again() -> None:
+    frame = b'{"type":"message","room":"not a room\'s id"}'
+
+    assert decode_command(frame, 4, {"not a room's id"}).room == "not a room's id"
+    with pytest.raises(InvalidField):
+        decode_command(frame, 4, {"general"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sanic_chatrooms.errors import InvalidField
-from sanic_chatrooms.wire.names import check_room_id, check_type, is_ours
+from sanic_chatrooms.wire.names import MSG_ID, check_room_id, check_type, is_msg_id, is_ours
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,11 @@ def test_room_ids_are_checked(room: str) -> None:
     assert check_room_id("A.b_c:d~e-9") == "A.b_c:d~e-9"
     with pytest.raises(InvalidField):
         check_room_id(room)
+
+
+def test_an_id_of_a_command_is_what_its_pattern_says() -> None:
+    for place in range(0x3000):
+        id = f"{chr(place)}{'x' * 15}"
+        assert is_msg_id(id) is bool(MSG_ID.fullmatch(id)), id
+    for size in range(70):
+        assert is_msg_id("x" * size) is bool(MSG_ID.fullmatch("x" * size)), size
