@@ -345,6 +345,33 @@ async def test_a_start_leaves_rows_with_keys_of_a_former_kind_to_whoever_indexes
         await asyncio.gather(one.stop(), other.stop())
 
 
+async def test_edits_before_a_start_with_another_kind_of_keys_touch_no_other_message(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with started(url) as store:
+        first, second, _ = await say(store, "alpha", "beta", "gamma")
+        await store.index(["r"])
+        await erase(store, first)
+        await store.append(
+            [draft("", about=Relation(second.msg_id, Fold.REPLACE, value=b'{"text":"delta"}'))]
+        )
+    monkeypatch.setattr(indexing, "VERSION", 2)
+    later = SQLStore(url)
+    await later.start("default", Bounds())
+    await later._indexing.stop()
+    try:
+        await later.index(["r"])
+
+        assert {word: await found(later, word) for word in ("alpha", "beta", "delta", "gamma")} == {
+            "alpha": [],
+            "beta": [],
+            "delta": [2],
+            "gamma": [3],
+        }
+    finally:
+        await later.stop()
+
+
 async def test_one_process_indexes_by_itself_and_another_goes_on_when_it_is_gone(url: str) -> None:
     clock = Clock()
     async with started(url, clock=clock) as one, started(url, clock=clock) as other:

@@ -178,7 +178,7 @@ class Words:
         wanted = select(*columns).where(event.room_id == room, event.seq > max(begin, floor))
         events = connection.execute(wanted.order_by(event.seq).limit(most)).all()
         end = events[-1].seq if len(events) == most else max(stand.head, events[-1].seq if events else 0)
-        edited = self._edited(connection, room, most)
+        edited = [] if stand.seq is None else self._edited(connection, room, most)  # else all is said anew
         if end == begin and not edited:
             return None
         said, length = dict[int, str](), 0
