@@ -7,6 +7,7 @@ refuses to run as root: then it runs as `nobody`, on a copy of the binaries that
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import os
 import pwd
@@ -155,17 +156,17 @@ class PostgresServer:
         """SIGKILL to the server and every process of it, all at once as in a crash."""
         if self._process is None:
             return
-        self._process.send_signal(
-            signal.SIGSTOP
-        )  # or it would start helpers anew while they are being killed
         for process in self._processes():
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+                process.kill()
         self._process.wait()
         self._process = None
 
     def _processes(self) -> list[psutil.Process]:
+        """The main one, which starts no other any more, and those that it has started."""
         assert self._process is not None, "the server does not run"
         main = psutil.Process(self._process.pid)
+        main.suspend()
         return [main, *main.children(recursive=True)]
 
     def stop(self) -> None:
@@ -181,12 +182,14 @@ class PostgresServer:
     def freeze(self) -> None:
         """Let no process of it run: connections stay open and nobody answers, as with a network that drops packets."""
         for process in self._processes():
-            process.suspend()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.suspend()
 
     def thaw(self) -> None:
         """Let them run again."""
         for process in self._processes():
-            process.resume()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
 
     def close(self) -> None:
         """End it, and remove all of it."""
