@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -363,11 +364,15 @@ async def test_a_ban_from_the_server_ends_a_stream(visit: Visit, streams: Stream
     assert (event.type, event.data["payload"]["code"]) == ("error", "banned")
 
 
-async def test_the_end_of_a_token_ends_a_stream(visit: Visit, streams: Streams) -> None:
-    ada, bob = await visit(), await visit("bob", expires_in=1.5)
+async def test_the_end_of_a_token_ends_a_stream(visit: Visit, streams: Streams, chat: ChatRooms) -> None:
+    ada, bob = await visit(), await visit("bob", expires_in=600)
     await say(ada, "hi")
-
     stream = await streams(bob)
+
+    heartbeat = chat.running().heartbeat
+    heartbeat._wall = lambda: time.time() + 601
+    for session in chat.running().sessions:
+        heartbeat.reconsider(session)
 
     *_, event = await stream.rest()
     assert (event.type, event.data["payload"]["code"]) == ("error", "token_expired")
