@@ -373,7 +373,7 @@ class Page(msgspec.Struct, frozen=True):
 
 def _digest(*parts: str) -> str:
     # Length-prefixed: ("a", "bc") and ("ab", "c") must not meet.
-    return hashlib.sha256("".join(f"{len(p)}:{p}" for p in parts).encode()).hexdigest()[:40]
+    return hashlib.sha256("".join([f"{len(p)}:{p}" for p in parts]).encode()).hexdigest()[:40]
 
 
 def direct_room(one: str, other: str) -> str:

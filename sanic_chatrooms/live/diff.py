@@ -23,8 +23,11 @@ def parts(diff: Diff, online: int) -> list[Diff]:
     """Pieces of a bounded size; one without names where many are online, or where it has none."""
     if online > NAMES_LIMIT:
         return [Diff(online=online)]
+    most = max(len(diff.joined), len(diff.left), len(diff.renamed))
+    if most <= NAMES_LIMIT:
+        return [Diff(diff.joined, diff.left, diff.renamed, online)]
     found = []
-    for low in range(0, max(1, len(diff.joined), len(diff.left), len(diff.renamed)), NAMES_LIMIT):
+    for low in range(0, most, NAMES_LIMIT):
         names = slice(low, low + NAMES_LIMIT)
         found.append(Diff(diff.joined[names], diff.left[names], diff.renamed[names], online))
     return found

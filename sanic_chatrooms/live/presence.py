@@ -120,10 +120,11 @@ class Occupancy:
             self._leaving.pop(key, None)
             if room == ANYWHERE and self._leaving.pop((LEAVING, user.id), None) is not None:
                 self._going.add((LEAVING, user.id))
-        if key in self._untold or key in self._going:
+        if key in self._going:
             self._stays(key)
-            return (await self.settle()).get(room)
-        return None
+        elif key not in self._untold:
+            return None
+        return (await self.settle()).get(room)
 
     async def renamed(self, rooms: Iterable[str], user: Sender) -> None:
         """The name of a user in these rooms has changed."""
@@ -216,7 +217,7 @@ class Occupancy:
 
     @property
     def _due(self) -> bool:
-        return bool((self._untold | self._going) - self._unheard or self._stale or self._look)
+        return not (self._untold <= self._unheard >= self._going) or bool(self._stale or self._look)
 
     def _hurry(self) -> None:
         if self._telling is None:
@@ -344,14 +345,14 @@ class Occupancy:
     def _is_anywhere(self, id: str) -> bool:
         return any((room, id) in self._here for room in _NO_ROOMS)
 
-    async def _announce(self, rooms: Iterable[str], **changes: Iterable[Entry]) -> Counts:
+    async def _announce(self, rooms: Collection[str], **changes: Iterable[Entry]) -> Counts:
         diffs: dict[str, Diff] = {}
         for change, entries in changes.items():
             for entry in entries:
                 if entry.room not in _NO_ROOMS:
                     diff = diffs.get(entry.room) or diffs.setdefault(entry.room, Diff())
                     getattr(diff, change).append(entry.user)
-        return await self._uncounted.ask(diffs, rooms)
+        return await self._uncounted.ask(diffs, rooms) if diffs or rooms else {}
 
     def _pass_on(self, room: str, diff: Diff, online: int) -> None:
         for part in parts(diff, online):

@@ -45,6 +45,9 @@ class Uncounted:
             elif (earlier := self._rooms[room]) is not None:
                 self._rooms[room] = merged(earlier, diff)
         counts = await self._count(asked)
+        if not self._rooms:  # as nearly always
+            self._warned = False
+            return counts
         for room in diffs.keys() & self._rooms.keys():
             if _names(self._rooms[room]) > NAMES_LIMIT:
                 self._rooms[room] = None
@@ -53,7 +56,6 @@ class Uncounted:
             logger.warning(
                 "presence cannot count who is in rooms: more than %d wait, the oldest are forgotten", KEPT
             )
-        self._warned = self._warned and bool(self._rooms)
         return counts
 
     async def ask_again(self) -> Counts:
