@@ -78,18 +78,13 @@ async def of_handshake(core: Core, route: Route, handshake: Handshake) -> User |
     if user is None and (shown or route.guests is not None):
         user = await _who(core, route, credentials, handshake)
     known = user.id if user is not None and (shown or not user.guest) else None
-    await _wait_to_arrive(core, route, handshake.remote_ip, known)
+    # Those who come back after floods come in one after the other.
+    if wait := core.limits.arrive(handshake.remote_ip, known, min(PATIENCE, route.settings.auth_timeout / 2)):
+        await asyncio.sleep(wait)
     if user is not None:
         await core.revocations.check(user)
         await core.listeners.ask("connect", user=user)
     return user
-
-
-async def _wait_to_arrive(core: Core, route: Route, address: str, user_id: str | None) -> None:
-    """Let those who come back after floods in one after the other. Raises `RateLimited` if too many do."""
-    wait = core.limits.arrive(address, user_id, min(PATIENCE, route.settings.auth_timeout / 2))
-    if wait:
-        await asyncio.sleep(wait)
 
 
 async def by_request(core: Core, route: Route, handshake: Handshake) -> User | None:

@@ -46,10 +46,8 @@ class Entrance:
         return admitting
 
     async def _judge(self, mounted: Mounted, request: Request, *, seen: bool) -> Admission | HTTPResponse:
-        chat = mounted.running()
-        open_from_ip = mounted.by_ip[network_of(request.client_ip or request.ip)]
         route = mounted.routes[self._route.path]
-        return await admit(request, chat, route, open_from_ip, len(mounted.arriving), seen=seen)
+        return await admit(request, mounted.running(), route, mounted.by_ip, len(mounted.arriving), seen=seen)
 
     # ---- by Sanic's handshake ----
 
@@ -87,21 +85,19 @@ class Entrance:
 
     # ---- by the door ----
 
-    def has_door(self, app: App) -> bool:
-        """Do requests come in by the door?"""
+    def where(self, app: App) -> Mounted | None:
+        """The instance into which requests come by the door; None: they do not."""
         mounted = self._blueprint.mounted(app)
-        return mounted.has_door and mounted.chat is not None
+        return mounted if mounted.has_door and mounted.chat is not None else None
 
-    def arrive(self, request: Request, door: Door) -> None:
+    def arrive(self, mounted: Mounted, request: Request, door: Door) -> None:
         """Let a request begin to come in when it is its turn. If too many wait, it is refused."""
-        mounted = self._blueprint.mounted(request.app)
         if not mounted.turns.take(door.begin):
             chat = mounted.running()
             door.hand_over(refuse(chat, Unavailable("too many arrive at once; come back in a moment")))
 
-    async def come_in(self, request: Request, door: Door) -> None:
+    async def come_in(self, mounted: Mounted, request: Request, door: Door) -> None:
         """Admit a request and serve its connection as long as it takes to begin, or give it to Sanic with the verdict."""
-        mounted = self._blueprint.mounted(request.app)
         mounted.arriving.add(request)
         try:
             verdict: Admission | HTTPResponse | Exception = await self._judge(mounted, request, seen=True)

@@ -12,6 +12,7 @@ import msgspec
 from sanic import Request
 from sanic.response import HTTPResponse
 
+from ..access.limits.addresses import network_of
 from ..chat import Chat
 from ..errors import Banned, ChatError, Forbidden, RateLimited, Unauthenticated, Unavailable
 from ..models import Credentials, Handshake, User
@@ -66,7 +67,7 @@ class Admission(msgspec.Struct):
 
 
 async def admit(
-    request: Request, chat: Chat, route: Route, open_from_ip: int, arriving: int, *, seen: bool
+    request: Request, chat: Chat, route: Route, by_ip: Mapping[str, int], arriving: int, *, seen: bool
 ) -> Admission | HTTPResponse:
     """Check a request; -> its admission, or the HTTP answer that refuses it. `seen`: the door has seen that it is an upgrade in plain ASCII,
     and that its client is there."""
@@ -81,9 +82,10 @@ async def admit(
     try:
         if not seen and is_gone(request.transport):
             raise Unavailable("the client is gone")
-        check_room_for_one_more(chat, route, open_from_ip, arriving)
+        ip = ip_of(request)
+        check_room_for_one_more(chat, route, by_ip.get(network_of(ip), 0), arriving)
         _check_origin(request, route)
-        handshake = handshake_of(request, route)
+        handshake = handshake_of(request, route, ip)
         heard = chat.revocations.heard
         user = await route.auth_limit.keep(of_handshake(chat.core, route, handshake))
         _check_user_limit(chat, route, user)
@@ -210,8 +212,13 @@ def _normal(origin: str) -> str | None:
 # ---- what they show ----
 
 
-def handshake_of(request: Request, route: Route) -> Handshake:
-    """The request as a value without a framework. The address is what a proxy says only where Sanic was told to trust it."""
+def ip_of(request: Request) -> str:
+    """The client's address, which is what a proxy says only where Sanic was told to trust it."""
+    return request.client_ip or request.ip
+
+
+def handshake_of(request: Request, route: Route, ip: str | None = None) -> Handshake:
+    """The request as a value without a framework. `ip`: its `ip_of`, if that is known."""
     given = request.args
     query = {key: values[-1] for key, values in given.items()} if given else _NONE
     settings = route.settings
@@ -221,7 +228,7 @@ def handshake_of(request: Request, route: Route) -> Handshake:
         query={key: value for key, value in query.items() if key not in (settings.token_query, "ticket")}
         or _NONE,
         cookies=_cookies(request),
-        remote_ip=request.client_ip or request.ip,
+        remote_ip=ip_of(request) if ip is None else ip,
         secure=_scheme(request) == "https",
         credentials=Credentials(_token(request, route, query), ticket=query.get("ticket")),
         request=request,

@@ -265,7 +265,8 @@ class SanicConnection(ABC):
         if self._closing or not self._is_open():
             return
         # At most `behind` bytes of what was owed can still be waiting.
-        self._owed = min(self._owed, self._transport.get_write_buffer_size()) + len(data)
+        owed, behind = self._owed, self._transport.get_write_buffer_size()
+        self._owed = (owed if owed < behind else behind) + len(data)  # noqa: FURB136 - `min` costs twice the rest
         self._write(data)
 
     def _write(self, data: bytes) -> None:

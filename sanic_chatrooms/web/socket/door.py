@@ -13,12 +13,12 @@ import asyncio
 import logging
 import re
 from collections.abc import Coroutine
-from functools import partial
-from typing import Any, Protocol
+from functools import cached_property, partial
+from typing import Any, Protocol, TypeAlias
 
 from sanic import Request
 
-from ..mounted import mounted_in
+from ..mounted import Mounted, mounted_in
 from ..sanic_contract import DoorParts, FastParts
 from ..upgrade import is_gone, send_at_once
 from ..workers.runner import in_runner
@@ -44,9 +44,13 @@ _VERDICT = "_chatrooms_verdict"
 
 
 class _Way(Protocol):
-    def has_door(self, app: Any) -> bool: ...
-    def arrive(self, request: Request, door: "Door") -> None: ...
-    def come_in(self, request: Request, door: "Door") -> Coroutine[Any, Any, None]: ...
+    def where(self, app: Any) -> Mounted | None: ...
+    def arrive(self, mounted: Mounted, request: Request, door: "Door") -> None: ...
+    def come_in(self, mounted: Mounted, request: Request, door: "Door") -> Coroutine[Any, Any, None]: ...
+
+
+Coming: TypeAlias = tuple[_Way, Mounted, Request]
+"""The way that a request goes, the instance that it is for, and the request."""
 
 
 class Door(asyncio.Protocol):
@@ -73,7 +77,7 @@ class Door(asyncio.Protocol):
         """What came so far …"""
         self._early = 0
         """… and where in it the head has ended."""
-        self._coming: tuple[Request, _Way] | None = None
+        self._coming: Coming | None = None
         """What was asked; None: nothing yet."""
         self._task: asyncio.Task[None] | None = None
 
@@ -112,9 +116,9 @@ class Door(asyncio.Protocol):
         if found is None:
             self.hand_over(None)
             return
-        request, way, self._early = found
-        self._coming = request, way
-        way.arrive(request, self)
+        self._coming, self._early = found
+        way, mounted, request = self._coming
+        way.arrive(mounted, request, self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody is there any more."""
@@ -145,10 +149,10 @@ class Door(asyncio.Protocol):
         else:
             self._task = asyncio.get_running_loop().create_task(self._come_in(*self._coming))
 
-    async def _come_in(self, request: Request, way: _Way) -> None:
+    async def _come_in(self, way: _Way, mounted: Mounted, request: Request) -> None:
         Request._current.set(request)
         try:
-            await way.come_in(request, self)
+            await way.come_in(mounted, request, self)
         except Exception:
             logger.exception("a connection could not begin")
             self._transport.abort()
@@ -193,14 +197,17 @@ class Doorway:
         self._parts = parts
         self._largest = min(LARGEST, app.config.REQUEST_MAX_HEADER_SIZE)
 
+    @cached_property
+    def _reading(self) -> Turns | None:
+        """The turns in which requests are read; None: nobody may come in here. It is asked for the first connection: now all signals are known."""
+        return next((one.reading for one in mounted_in(self._app).values() if one.has_door), None)
+
     def door(self) -> Any:
         """The protocol of a new connection: Sanic's own where nobody may come in here."""
-        for one in mounted_in(self._app).values():
-            if one.has_door:
-                return Door(self, one.reading)
-        return self.make()
+        reading = self._reading
+        return self.make() if reading is None else Door(self, reading)
 
-    def request_in(self, data: bytes, transport: Any) -> tuple[Request, _Way, int] | None:
+    def request_in(self, data: bytes, transport: Any) -> tuple[Coming, int] | None:
         """The request for one of our WebSockets with which these bytes begin, the way that it goes, and where it ends. None: Sanic is to read them."""
         match = _HEAD.match(data, 0, self._largest)
         headers = None if match is None else _headers(match[2])
@@ -215,11 +222,12 @@ class Doorway:
             return None
         route, handler, params = found
         way: _Way | None = getattr(handler, "entrance", None)
-        if way is None or route.extra.request_middleware or not way.has_door(self._app):
+        mounted = None if way is None or route.extra.request_middleware else way.where(self._app)
+        if way is None or mounted is None:
             return None
         request.route, request._match_info = route, {**params}
         request.conn_info = self._parts.conn_info(transport, unix=self.make.keywords["unix"])
-        return request, way, match.end()
+        return (way, mounted, request), match.end()
 
 
 def _may_be_ours(data: bytes) -> bool:

@@ -39,8 +39,10 @@ class Turns:
 
     def _next(self) -> None:
         self._goes_on = bool(self.waiting)
-        if self._goes_on:  # first: whatever happens to these, the others have their turn
-            asyncio.get_running_loop().call_soon(self._next)
+        if not self._goes_on:
+            return
+        # First: whatever happens to these, the others have their turn.
+        asyncio.get_running_loop().call_soon(self._next)
         for _ in range(min(self._at_once, len(self.waiting))):
             self.waiting.popleft()()
 

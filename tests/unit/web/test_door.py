@@ -31,7 +31,7 @@ class Street:
 
     def _read(self, data: bytes, transport: Any) -> Any:
         self.read.append(data)
-        return (Mock(), self.way, len(data)) if self.ours else None
+        return ((self.way, Mock(), Mock()), len(data)) if self.ours else None
 
     def knock(self, data: bytes) -> Mock:
         door, transport = Door(self.doorway, self.reading), Mock()
@@ -96,7 +96,7 @@ async def test_who_has_gone_is_not_read(street: Street) -> None:
 async def test_where_reading_fails_nobody_waits_for_it_without_end(street: Street) -> None:
     """Its peer would, since nothing is read from it any more."""
     street.knock(UPGRADE)
-    street.doorway.request_in.side_effect = [LookupError("a defect"), (Mock(), street.way, 0)]
+    street.doorway.request_in.side_effect = [LookupError("a defect"), ((street.way, Mock(), Mock()), 0)]
     failures: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context["exception"]))
 
@@ -111,7 +111,7 @@ async def test_where_reading_fails_nobody_waits_for_it_without_end(street: Stree
 
 async def test_where_too_many_wait_to_begin_the_last_ones_are_refused(street: Street) -> None:
     beginning, taken = Turns(0, most=30), list[bool]()  # nobody begins
-    street.way.arrive.side_effect = lambda request, door: taken.append(beginning.take(Mock()))
+    street.way.arrive.side_effect = lambda mounted, request, door: taken.append(beginning.take(Mock()))
 
     for _ in range(60):
         street.knock(UPGRADE)
