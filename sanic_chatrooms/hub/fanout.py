@@ -185,7 +185,8 @@ class Fanout:
 
     def owed(self, receiver: Receiver) -> int:
         """Bytes for this connection alone that wait for the flush."""
-        return sum(map(len, self._replies.get(receiver, ())))
+        own = self._replies.get(receiver)
+        return 0 if own is None else sum(map(len, own))
 
     def answer(self, receiver: Receiver) -> None:
         """Write the replies of this connection at once, since it gets no more events."""

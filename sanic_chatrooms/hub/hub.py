@@ -20,7 +20,7 @@ from ..wire.encode import live_event
 from ..wire.events import LiveEvent, Reset, RoomRemoved
 from .fanout import Fanout
 from .repair import Repair
-from .room import LocalRoom, Receiver, Watcher
+from .room import Lane, LocalRoom, Receiver, Watcher
 from .sequence import NOTHING
 
 __all__ = ["Hub"]
@@ -152,14 +152,13 @@ class Hub:
         room = self._rooms.get(id)
         if room is None:
             room = self._rooms[id] = LocalRoom(id)
-        self._wait(room, receiver)
+        lane = self._wait(room, receiver)
         try:
             await self._bring_up(room, head or self._head)
         except BaseException:
             self._wait_no_more(room, receiver)
             raise
-        lane = room.lane(receiver)
-        if lane is None or receiver not in lane.waiting:
+        if receiver not in lane.waiting:
             raise Unavailable("the room changed while you joined; join again")
         # Sessions that wait longer have the events since their own position; this one begins here.
         lane.sessions.pop(receiver, None)
@@ -194,9 +193,11 @@ class Hub:
             self._wait_no_more(room, receiver)
         self.fanout.answer(receiver)
 
-    def _wait(self, room: LocalRoom, receiver: Receiver) -> None:
-        room.open_lane(receiver).waiting[receiver] = []
+    def _wait(self, room: LocalRoom, receiver: Receiver) -> Lane:
+        lane = room.open_lane(receiver)
+        lane.waiting[receiver] = []
         self._entering.setdefault(receiver, set()).add(room)
+        return lane
 
     def _take_waiting(self, room: LocalRoom, receiver: Receiver) -> list[bytes] | None:
         lane = room.lane(receiver)
@@ -293,8 +294,7 @@ class Hub:
     def _stand_at(self, room: LocalRoom, head: Head) -> None:
         step = room.sequence.stand_at(head)
         everyone = self._rooms.get(EVERYONE)
-        known = everyone is not None and everyone.sequence.up
-        room.store_epoch = everyone.sequence.epoch if everyone is not None and known else None
+        room.store_epoch = everyone.sequence.epoch if everyone is not None and everyone.sequence.up else None
         self.repair.follow(room, step)
 
     async def release(self) -> None:

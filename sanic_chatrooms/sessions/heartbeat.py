@@ -41,10 +41,10 @@ class Heartbeat:
     def add(self, session: Session) -> None:
         """Add a connection."""
         liveness = session.liveness
-        liveness.heard_at = self._clock()
+        liveness.heard_at = now = self._clock()
         # Spread the first pings: after a restart, all clients reconnect at the same time.
-        ping = liveness.heard_at + jittered(liveness.interval, 0.5, 1.0)
-        self._place(session, min(ping, self._deadline(session)))
+        ping = now + jittered(liveness.interval, 0.5, 1.0)
+        self._place(session, min(ping, self._deadline(session, now)))
 
     def remove(self, session: Session) -> None:
         """The connection is closed."""
@@ -56,9 +56,11 @@ class Heartbeat:
 
     def reconsider(self, session: Session) -> None:
         """Check whether the connection is due earlier now: it has another token, or a shorter interval."""
-        at = min(session.liveness.heard_at + session.liveness.interval, self._deadline(session))
-        if session in self._places and at < self._places[session]:
-            self._place(session, at)
+        liveness, place = session.liveness, self._places.get(session)
+        if place is not None:
+            at = min(liveness.heard_at + liveness.interval, self._deadline(session, self._clock()))
+            if at < place:
+                self._place(session, at)
 
     def sweep(self) -> None:
         """Handle all connections that are due."""
@@ -89,9 +91,8 @@ class Heartbeat:
         self._places[session] = second
         self._buckets[second].add(session)
 
-    def _deadline(self, session: Session) -> float:
+    def _deadline(self, session: Session, now: float) -> float:
         """The next time that is not for a ping."""
-        now = self._clock()
         if not session.authenticated:
             return session.liveness.opened_at + session.settings.auth_timeout
         if session.user.expires_at is None:
@@ -125,7 +126,7 @@ class Heartbeat:
                 session.liveness.pinged_at + session.liveness.interval,
                 session.liveness.heard_at + session.liveness.timeout,
             )
-        self._place(session, min(due, self._deadline(session)))
+        self._place(session, min(due, self._deadline(session, now)))
 
     def _expires(self, session: Session) -> bool:
         at = session.user.expires_at

@@ -143,6 +143,8 @@ class Revocations:
     async def _look(self, user: User) -> ChatError | None:
         keys = _keys(user.id, user.jti, user.sid)
         found = await self._store.about_each(EVERYONE, keys)
+        if not any(found.values()):  # as nearly always
+            return None
         about, *ids = map(found.__getitem__, keys)
         if (known := about.get(BAN)) is not None and (problem := _banned(known)) is not None:
             return problem

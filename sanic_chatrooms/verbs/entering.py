@@ -246,7 +246,8 @@ async def _seat(core: Core, session: Session, room: Room, standing: Standing, ch
     seats when the standing was read."""
     if (held := core.hub.room(room.id)) is not None:
         held.public = room.visibility == PUBLIC
-    await _call(core, session.user, room, standing)
+    if room.visibility == DIRECT and standing.member and standing.name != session.user.name:
+        await _call(core, session.user, room)
     new = room.id not in session.seats
     seat = session.seats[room.id] = Seat(room, standing)
     seat.fresh = session.seats.changes == changes
@@ -255,10 +256,8 @@ async def _seat(core: Core, session: Session, room: Room, standing: Standing, ch
     return await core.occupancy.entered(room.id, Sender(session.user.id, session.user.name))
 
 
-async def _call(core: Core, user: User, room: Room, standing: Standing) -> None:
+async def _call(core: Core, user: User, room: Room) -> None:
     """Update the user's name in a direct room: the other user may have added them by their id, or long ago."""
-    if room.visibility != DIRECT or not standing.member or standing.name == user.name:
-        return
     known = await core.store.fact(room.id, members.MEMBER, user.id)
     if known is not None:
         await members.put(

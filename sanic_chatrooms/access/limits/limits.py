@@ -142,8 +142,8 @@ class Allowance:
             (self.user, interval, depth, "user"),
             (self.address, its_interval, its_depth, "address"),
         ):
-            wait = max(account.full_at[kind], now) + each - now - most
-            if wait > 0:
+            full_at = account.full_at[kind]
+            if full_at > now and (wait := full_at + each - now - most) > 0:
                 return limits.refuse(self, kind, whose, wait)
         return 0.0
 
@@ -160,7 +160,10 @@ class Allowance:
 
     def in_a_hurry(self) -> bool:
         """Whether the user has used up a quarter of a burst of changes, questions, joins or what is live."""
-        rules, full_at, now = self._rules, self.user.full_at, self._limits.clock()
+        rules, full_at = self._rules, self.user.full_at
+        if full_at is FULL:  # as of most who join
+            return False
+        now = self._limits.clock()
         for kind in _QUICK:
             rule = rules[kind]
             if rule is not None and full_at[kind] - now > rule[1] / 4:
@@ -342,7 +345,8 @@ class Limits:
         if rule is None or account is None:
             return 0.0
         interval, depth, _, _ = rule
-        return max(account.full_at[Kind.AUTH], self.clock()) + interval - self.clock() - depth
+        now = self.clock()
+        return max(account.full_at[Kind.AUTH], now) + interval - now - depth
 
     def check_proofs(self, address: str) -> None:
         """Check that not too many proofs of identity from this address have failed. Raises `RateLimited`."""

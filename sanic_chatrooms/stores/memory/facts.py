@@ -48,7 +48,9 @@ class Facts:
             room.facts[fact.kind].put(fact.key, replace(known, value=fact.value, seq=seq))
         else:
             new = Known(fact.kind, fact.key, fact.value, seq, seq or room.seq, room.id)
-            room.facts.setdefault(fact.kind, Paged()).put(fact.key, new)
+            if fact.kind not in room.facts:
+                room.facts[fact.kind] = Paged()
+            room.facts[fact.kind].put(fact.key, new)
             if room.visibility != RESERVED:  # which no list shows
                 self._rooms.setdefault((fact.kind, fact.key), Paged()).put(room.id, room)
         if fact.until is not None:
@@ -127,6 +129,13 @@ def get(room: MemoryRoom, kind: str, key: str) -> Known | None:
     """A fact of a room, if it holds."""
     known = room.facts.get(kind)
     return None if known is None else known.get(key)
+
+
+def about(room: MemoryRoom, key: str) -> dict[str, Known]:
+    """All facts of a room with this key, by kind."""
+    if not room.facts:
+        return {}
+    return {kind: found for kind, known in room.facts.items() if (found := known.get(key)) is not None}
 
 
 def of_kind(room: MemoryRoom, kind: str) -> Paged[Known]:

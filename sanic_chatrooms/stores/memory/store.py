@@ -268,16 +268,14 @@ class MemoryStore(MemoryAppending, MemoryErasing, Store):
     async def facts_about(self, room: str, key: str) -> dict[str, Known]:
         """See `Store.facts_about`."""
         found = self._rooms.get(room)
-        if found is None or not found.facts:
-            return {}
-        return {kind: known for kind, about in found.facts.items() if (known := about.get(key)) is not None}
+        return {} if found is None else facts.about(found, key)
 
     async def rooms_about(self, rooms: Collection[str], key: str) -> dict[str, RoomAbout]:
         """See `Store.rooms_about`."""
         found: dict[str, RoomAbout] = {}
         for id in rooms:
             if (room := self._rooms.get(id)) is not None:
-                found[id] = room.snapshot(), await self.facts_about(id, key)
+                found[id] = room.snapshot(), facts.about(room, key)
         return found
 
     async def facts(self, room: str, kind: str, *, cursor: str | None = None, limit: int = 50) -> FactPage:
