@@ -70,6 +70,27 @@ async def test_without_a_network_messages_are_kept_and_missed_ones_arrive_later(
     await expect(ada.get_by_test_id("gap")).to_have_count(0)
 
 
+async def test_a_server_that_is_reached_without_a_network_is_used_as_ever(
+    served: ServedApp, new_page: Pages
+) -> None:
+    await served.open()
+    page = await new_page()
+    # As on a machine without a network, for a server on it.
+    await page.add_init_script("Object.defineProperty(navigator, 'onLine', { value: false })")
+    await enter(page, "Ada")
+    await say(page, "hello")
+    async with coming_back(page):
+        await served.cut("Ada")
+    await banner_leaves(page)
+    await say(page, "and again")
+
+    await page.get_by_test_id("create-room").click()
+    await page.get_by_test_id("room-title").fill("Kitchen")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("room-name")).to_have_text("Kitchen")
+    await expect(page.get_by_test_id("banner")).to_be_hidden()
+
+
 async def test_a_stopped_server_is_named_though_the_first_attempt_fails_at_once(
     served: ServedApp, new_page: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,22 +11,24 @@ export class Banner {
   #cause = "";
   #timer = null;
   #ticker = 0;
+  // The browser knows it seconds before the connection does. But a server on this machine can be reached without a network.
+  #isTold = false;
 
   /** `signal`: ends it, where the page goes on without it. `name`: begins the test id of a second one. */
   constructor(chat, signal, name = "") {
     this.chat = chat;
     this.element = el("div.banner", { role: "status", hidden: true, testid: `${name}banner` });
     this.tryNow = button(words.connection.tryNow, () => chat.reconnectNow(), { testid: "try-now" });
-    chat.on("state", () => this.#follow());
-    for (const type of ["online", "offline"]) window.addEventListener(type, () => this.#follow(), { signal });
+    chat.on("state", ({ state }) => this.#follow(this.#isTold && state !== "online"));
+    for (const type of ["online", "offline"]) window.addEventListener(type, () => this.#follow(type === "offline"), { signal });
   }
 
-  // The browser knows it seconds before the connection does.
   get #isOffline() {
-    return this.chat.state === "offline" || !navigator.onLine;
+    return this.chat.state === "offline" || this.#isTold;
   }
 
-  #follow() {
+  #follow(isTold) {
+    this.#isTold = isTold;
     clearInterval(this.#ticker);
     // While a server restarts, each attempt fails for another reason, the first perhaps before anything is shown.
     if (this.chat.state !== "online") this.#cause = words.connection.causes[this.chat.status.code] ?? this.#cause;
