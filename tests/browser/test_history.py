@@ -254,7 +254,7 @@ async def test_rows_are_in_few_groups_in_which_they_stay(served: ServedApp, new_
         }"""
     )
 
-    assert wrong == {"wrong": [], "groups": 25}
+    assert wrong == {"wrong": [], "groups": 17}
 
 
 async def test_groups_stay_small_and_keep_their_rows_as_older_messages_come(

@@ -3,7 +3,7 @@
 import { el } from "./dom.js";
 import { KeyedList } from "./keyed.js";
 
-const FULL = 40; // lines: of more, much is laid out in the frame in which a group comes near
+const FULL = 60; // lines
 const LONG_ROW = 20; // lines of a row that is the last one of its group: its text takes a browser long
 
 /** A row stays in its group, so that focus, hover and selection survive. A new one joins the group of the row before it, or begins one. */
