@@ -19,12 +19,13 @@ class Diff(msgspec.Struct, omit_defaults=True):
     online: int = 0
 
 
-def parts(diff: Diff, online: int) -> list[Diff]:
-    """Pieces of a bounded size; one without names where many are online, or where it has none."""
-    if online > NAMES_LIMIT:
+def parts(diff: Diff | None, online: int) -> list[Diff]:
+    """Pieces of a bounded size. One without names where many are online, or more names waited than are shown (None); no piece where
+    nothing has changed."""
+    if diff is None or online > NAMES_LIMIT:
         return [Diff(online=online)]
     most = max(len(diff.joined), len(diff.left), len(diff.renamed))
-    if most <= NAMES_LIMIT:
+    if 0 < most <= NAMES_LIMIT:
         return [Diff(diff.joined, diff.left, diff.renamed, online)]
     found = []
     for low in range(0, most, NAMES_LIMIT):

@@ -354,7 +354,7 @@ class Occupancy:
                     getattr(diff, change).append(entry.user)
         return await self._uncounted.ask(diffs, rooms) if diffs or rooms else {}
 
-    def _pass_on(self, room: str, diff: Diff, online: int) -> None:
+    def _pass_on(self, room: str, diff: Diff | None, online: int) -> None:
         for part in parts(diff, online):
             if self._hub.room(room) is not None:
                 self._merge(room, part)

@@ -26,7 +26,7 @@ class Uncounted:
     """Changes of rooms, each passed on with the number of users when that is known. A room of which more names wait than are
     shown is told only the number."""
 
-    def __init__(self, presence: Presence, pass_on: Callable[[str, Diff, int], None]) -> None:
+    def __init__(self, presence: Presence, pass_on: Callable[[str, Diff | None, int], None]) -> None:
         self._presence = presence
         self._pass_on = pass_on
         self._rooms: dict[str, Diff | None] = {}
@@ -99,7 +99,7 @@ class Uncounted:
     async def _count(self, rooms: Collection[str]) -> Counts:
         counts = await self.counts(rooms)
         for room in counts.keys() & self._rooms.keys():
-            self._pass_on(room, self._rooms.pop(room) or Diff(), counts[room])
+            self._pass_on(room, self._rooms.pop(room), counts[room])
         return counts
 
 

@@ -818,6 +818,25 @@ async def test_who_came_back_to_another_worker_before_it_could_be_counted_is_her
     assert left == []
 
 
+async def test_a_change_of_which_nothing_is_left_when_it_is_counted_takes_no_names_from_others() -> None:
+    one, two = await two_workers()
+    await two.occupancy.entered("a", ADA)
+    one.presence.uncountable = True
+    for worker in (one, two):
+        await worker.occupancy.entered("a", BOB)
+    for worker in (one, two):  # the first waits with "Bob came", the last tells that he left
+        worker.occupancy.exited("a", BOB.id, at_once=True)
+        await worker.occupancy.settle()
+    await two.occupancy.entered("a", Sender("eve", "Eve"))
+    one.presence.uncountable = False
+
+    one.clock.advance(LOOK_EVERY)
+    await one.occupancy.refresh()
+    await one.pass_time(1)
+
+    assert one.told() == [(["Ada"], [], 1), (["Eve"], ["Bob"], 2)]
+
+
 async def test_a_room_and_a_user_are_said_to_be_gone_when_that_is_known(worker: Worker) -> None:
     for room in ("a", ANYWHERE):
         await worker.occupancy.entered(room, ADA)
