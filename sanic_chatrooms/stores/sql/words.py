@@ -32,7 +32,7 @@ AT_ONCE = 200
 """Rooms that are indexed in one turn."""
 LONG = 32_768
 """Characters of text after which a batch ends."""
-CLEARED = 1_000
+CLEARED = 200
 """Rows with keys of a former kind that leave the index at a time."""
 LEASE = 10.0
 """Seconds for which one process indexes. Others take over when it does not renew that."""
