@@ -42,7 +42,7 @@ test: $(READY)
 ifdef ARGS
 	@$(PY) -m pytest $(ARGS)
 else
-	@status=0; \
+	@status=0; rm -f .cache/pytest/v/cache/lastfailed; \
 	$(PY) -m pytest --collect-only -qq >/dev/null 2>&1 & scripts/test-client || status=1; wait; \
 	$(PY) -m pytest -n 5 --dist loadfile || { [ $$? -eq 1 ] && scripts/test-once-more; } || status=1; \
 	exit $$status
