@@ -32,10 +32,13 @@ async def remove(
     presence: Presence, entries: Sequence[Entry], those: Sequence[Here]
 ) -> Sequence[bool | None]:
     """See `Presence.drop`: whether the user was nowhere else, also where an earlier removal was not answered. Raises `Unavailable`."""
-    again = [entry for entry, here in zip(entries, those, strict=True) if here.doubtful and here.known]
-    if again:  # an entry that is removed already would not be the user's last
-        await presence.touch(again)
-    return await presence.drop(entries) if entries else []
+    # An entry that is removed already would not be the user's last, so it is put back before.
+    again = [n for n, here in enumerate(those) if here.doubtful and here.known]
+    there = await presence.touch([entries[n] for n in again]) if again else ()
+    silent = {n for n, answer in zip(again, there, strict=True) if answer is None}
+    some = [entry for n, entry in enumerate(entries) if n not in silent]
+    gone = iter(await presence.drop(some) if some else ())
+    return [None if n in silent else next(gone) for n in range(len(entries))]
 
 
 def unanswered(keys: Sequence[tuple[str, str]], answers: Sequence[bool | None]) -> set[tuple[str, str]]:

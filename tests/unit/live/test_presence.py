@@ -684,6 +684,31 @@ async def test_who_goes_is_told_although_the_answer_was_lost(worker: Worker) -> 
     assert worker.occupancy._here == {}
 
 
+async def test_who_goes_is_told_although_presence_answers_again_in_the_midst_of_a_removal(
+    worker: Worker,
+) -> None:
+    for room, user in (("a", ADA), ("b", BOB)):
+        await worker.occupancy.entered(room, user)
+
+    async def answer_no_more() -> None:
+        worker.presence.unheard = ["a"]
+
+    worker.presence.meanwhile = answer_no_more  # the removal is carried out
+    worker.occupancy.exited("a", ADA.id, at_once=True)
+    await worker.occupancy.settle()
+    drop = worker.presence.drop
+
+    async def answer_again(entries: Sequence[Entry]) -> list[bool | None]:
+        worker.presence.unheard = ()
+        return await drop(entries)
+
+    worker.presence.drop = answer_again  # type: ignore[method-assign]
+    worker.occupancy.exited("b", BOB.id, at_once=True)
+    await worker.pass_time(2)
+
+    assert worker.told()[1:] == [([], ["Ada"], 0)]
+
+
 async def test_who_is_on_another_worker_does_not_go_by_an_answer_that_was_lost() -> None:
     one, two = await two_workers()
     await one.occupancy.entered("a", ADA)
