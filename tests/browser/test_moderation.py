@@ -183,7 +183,8 @@ async def test_a_message_is_reported_and_a_moderator_deletes_it(served: ServedAp
     mod, ada = await moderator_and_user(served, new_page)
     eve = await new_page()
     await enter(eve, "Eve")
-    await say(eve, "buy my pills")
+    await write(eve, "buy **my** pills")
+    await expect(lines(ada)).to_have_text("buy my pills")
 
     await messages(ada).first.hover()
     await messages(ada).first.get_by_role("button", name="Report message").click()

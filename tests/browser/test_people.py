@@ -46,9 +46,12 @@ async def test_a_user_who_has_left_keeps_their_name_in_a_direct_message(
     await ada.get_by_test_id("author").click()
     await ada.get_by_test_id("write").press("Enter")
     await expect(ada.get_by_test_id("room-name")).to_have_text("Bob")
-    await expect(ada.get_by_test_id("people")).to_be_hidden()  # the room is not there yet
+    await expect(ada.get_by_test_id("person")).to_have_count(0)  # the room is not there yet
+    place = await composer(ada).bounding_box()
     await say(ada, "Are you still there?")
     await is_called(ada, "Bob")
+    await expect(ada.get_by_test_id("person")).to_have_count(2)
+    assert await composer(ada).bounding_box() == place
     await ada.reload()
     await expect(lines(ada)).to_have_text(["Are you still there?"])
     await is_called(ada, "Bob")

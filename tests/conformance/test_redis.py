@@ -105,6 +105,9 @@ class OfRedisBroker(BrokerSuite):
 
 
 class OfRedisPresence(OnClock, PresenceSuite):
+    ttl = 60.0
+    """The server forgets entries by its own clock, too, and has a part of it to answer: no pause of the machine is as long."""
+
     url: str
 
     async def make(self) -> tuple[Presence, Presence]:

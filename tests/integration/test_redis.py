@@ -334,7 +334,7 @@ async def test_a_worker_that_died_is_forgotten_by_the_servers_own_clock(valkey: 
     ada = Sender("u1", "Ada")
     dead, alive = RedisPresence(valkey.url), RedisPresence(valkey.url)
     await dead.start("test", "dead", 60.0)
-    await alive.start("test", "alive", 0.5)
+    await alive.start("test", "alive", 60.0)
     await dead.touch([Entry("r", ada), Entry("", ada)])
     assert await alive.online(["u1"]) == {"u1"}
 

@@ -6,7 +6,7 @@ import { attempt, choiceGroup, closableHead, openDialog, openForm, problemLine, 
 import { excerpt, momentOf } from "./format.js";
 import { duration } from "./language.js";
 import { mustBeOnline } from "./reasons.js";
-import { calm } from "./richtext.js";
+import { calm, plainText } from "./richtext.js";
 import { giveRole } from "./roles.js";
 import { words } from "./words.js";
 
@@ -86,7 +86,7 @@ function restrictionLine(chat, room, { user, name, by, until, reason, what, end,
 export async function report(chat, room, item, notices) {
   const said = words.moderation;
   const { field, row } = reasonField(said.whatIsWrong, { required: true });
-  const quote = el("blockquote.quote", {}, calm(words.message.said(item.sender.name, excerpt(item.text))));
+  const quote = el("blockquote.quote", {}, calm(words.message.said(item.sender.name, excerpt(plainText(item.text)))));
   const submit = async () => (mustBeOnline(chat), chat.request("report", { room: room.id, payload: { msgId: item.id, reason: field.value.trim() } }));
   const { isDirect } = room;
   const hint = el("p.hint", {}, (isDirect ? said.readByRunners : said.readByModerators)(item.sender.name));
@@ -105,7 +105,7 @@ function reportLine(chat, room, { id, msgId, reason, by, at, held }, problem, ju
   const item = room.timeline.items.find((one) => one.id === msgId);
   const text = held ? held.text : item?.text;
   const { wasDeleted, furtherUp, held: heldBack, by: from, goTo, keepMessage, closeReport } = words.moderation;
-  const said = typeof text === "string" && text ? excerpt(text) : item?.deleted ? wasDeleted : furtherUp;
+  const said = typeof text === "string" && text ? excerpt(plainText(text)) : item?.deleted ? wasDeleted : furtherUp;
   const name = by?.name ?? words.somebody;
   const close = (outcome) => chat.request("report.close", { payload: { id, outcome } });
   const go = async () => jump(item?.seq ?? (await chat.thread(room.id, msgId, { limit: 1 })).message.seq);

@@ -24,18 +24,18 @@ export class PeoplePane {
     this.list = new KeyedList(list, (row) => personRow(row, { onPerson, onCard }));
   }
 
-  /** No room is shown. */
-  clear() {
+  /** Nobody is there. `isSoon`: the column stays for those who come with the first message, so that nothing moves then. */
+  clear(isSoon = false) {
     this.list.set([]);
     this.count.textContent = words.people.label;
     this.more.textContent = "";
     this.invite.hidden = true;
-    this.element.classList.add("empty");
+    this.element.classList.toggle("empty", !isSoon);
   }
 
   update(room, me, blocks) {
     const { people, online, status, isDirect, isDraft, isClosed, may } = room;
-    if (isClosed || isDraft) return this.clear(); // nobody is in a room that is not there yet
+    if (isClosed || isDraft) return this.clear(isDraft);
     this.element.classList.remove("empty");
     const sorted = [...people.values()].sort((a, b) => b.here - a.here || byName(a, b));
     const marks = toldApart(sorted);

@@ -15,7 +15,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -213,26 +213,46 @@ class _HangUp:
         self._app = app
         self._manager = manager
         self._heard = False
+        with contextlib.suppress(AttributeError):
+            for proxy, _ in self._shared_state():
+                _answer_without_server(proxy, lambda: self._heard)
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         heard, self._heard = self._heard, True
         if heard:
             return  # terminal and shell may both send it, and a second SIGTERM would cut the ending short
         with contextlib.suppress(AttributeError):  # then Sanic writes a traceback, and ends all the same
-            self._do_without_state_server()
+            for proxy, names in self._shared_state():
+                _do_without_state_server(proxy, names)
         if not is_worker(self._app):
             os.kill(os.getpid(), signal.SIGTERM)
 
-    def _do_without_state_server(self) -> None:
+    def _shared_state(self) -> Iterator[tuple[Any, list[str]]]:
+        """The proxy of the state that the processes of the app share, and who has a part in it as far as this process asks."""
         if is_worker(self._app):
             state = self._app.multiplexer.state
-            _do_without_state_server(state._state, [state._name])
+            yield state._state, [state._name]
         elif self._manager is not None:
-            names = [process.name for process in self._manager.processes]
-            _do_without_state_server(self._manager.worker_state, names)
+            yield self._manager.worker_state, [process.name for process in self._manager.processes]
 
 
 def _do_without_state_server(proxy: Any, names: Iterable[str]) -> None:
     # The process for shared state has the same terminal and ends now. Without it Sanic would fail before all workers are told.
     state: dict[str, dict[str, Any]] = {name: {} for name in names}
     proxy._callmethod = lambda method, arguments=(), _=None: getattr(state, method)(*arguments)
+
+
+def _answer_without_server(proxy: Any, heard: Callable[[], bool]) -> None:
+    # A question that is under way when the terminal is closed is answered like those that come after it.
+    ask = proxy._callmethod
+
+    def ask_on(method: str, *arguments: Any) -> Any:
+        try:
+            return ask(method, *arguments)
+        except (ConnectionError, EOFError):
+            time.sleep(HEAR_AGAIN)  # the process for shared state may have heard it first
+            if not heard():
+                raise
+            return proxy._callmethod(method, *arguments)
+
+    proxy._callmethod = ask_on

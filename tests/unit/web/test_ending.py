@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -13,7 +16,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from sanic_chatrooms.web.workers.ending import await_workers, end_surely
+from sanic_chatrooms.web.workers.ending import await_workers, end_on_hangup, end_surely
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -120,3 +123,45 @@ def test_a_worker_that_is_told_between_two_runs_of_its_loop_ends(
 
     assert worker.stops == 1
     in_vain.cancel()
+
+
+@pytest.fixture
+def told() -> Iterator[list[int]]:
+    """The signals that this process gets; it ends by none of them."""
+    told: list[int] = []
+    known = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+    yield told
+    for number, handler in known.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("instances", [1, 2])
+def test_a_question_that_a_closed_terminal_cuts_short_is_answered(told: list[int], instances: int) -> None:
+    """The process for shared state has the same terminal, and ends before it has answered."""
+    shared = SPAWN.Manager()
+    manager = SimpleNamespace(
+        worker_state=shared.dict(), processes=[SimpleNamespace(name="Sanic-Server-0-0")]
+    )
+    for _ in range(instances):
+        end_on_hangup(SimpleNamespace(), manager)
+    server: Any = shared._process  # type: ignore[attr-defined]
+    main = threading.get_ident()
+
+    def close_terminal() -> None:
+        while sys._current_frames()[main].f_code.co_name != "_recv":
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGHUP)
+        while not told:
+            time.sleep(0.001)
+        server.kill()
+
+    os.kill(server.pid, signal.SIGSTOP)
+    closing = threading.Thread(target=close_terminal)
+    closing.start()
+    answer = manager.worker_state["Sanic-Server-0-0"]
+
+    closing.join()
+    server.join()
+    assert (answer, told) == ({}, [signal.SIGTERM])
