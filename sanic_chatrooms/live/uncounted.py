@@ -14,7 +14,7 @@ __all__ = ["KEPT", "Counts", "Nowhere", "Uncounted"]
 logger = logging.getLogger("sanic_chatrooms.live.presence")
 
 KEPT = 100_000
-"""Rooms that wait at most, and users who may be on no worker. Then the oldest are forgotten."""
+"""Rooms that wait at most, and users who may be on no worker. Then the first are forgotten."""
 TOGETHER = 500
 """Rooms or users that waited and are asked about in one question, at most."""
 
@@ -63,8 +63,11 @@ class Uncounted:
         counts, waiting = Counts(), list(self._rooms)
         try:
             for low in range(0, len(waiting), TOGETHER):
+                some = waiting[low : low + TOGETHER]
+                # They wait behind the others now: a server that stays silent must not keep those waiting.
+                self._rooms |= {room: self._rooms.pop(room) for room in some}
                 # Which can be counted: others must not keep them waiting.
-                answered = await self.counts(waiting[low : low + TOGETHER])
+                answered = await self.counts(some)
                 if not answered:
                     break
                 for room in answered:

@@ -1032,6 +1032,22 @@ async def test_rooms_that_could_not_be_counted_with_a_lost_one_are_counted_witho
     assert sorted(worker.emptied) == rooms
 
 
+async def test_rooms_of_a_server_that_stays_silent_keep_no_room_behind_them_waiting(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sanic_chatrooms.live.uncounted.TOGETHER", 2)
+    worker.presence.lost = ["b", "c", "d", "e"]
+    worker.presence.uncountable = True
+    for room in [*worker.presence.lost, "a"]:
+        await worker.occupancy.entered(room, ADA)
+    worker.presence.uncountable = False
+
+    await worker.pass_time(3 * LOOK_EVERY)
+
+    assert worker.told() == [(["Ada"], [], 1)]
+    assert await worker.occupancy.entered("a", BOB) == 2
+
+
 async def test_more_than_the_names_that_are_shown_are_not_kept_until_a_room_is_counted(
     worker: Worker,
 ) -> None:
