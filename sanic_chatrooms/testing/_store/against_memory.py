@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ...errors import ChatError
-from ...models import PRIVATE, Appended, Draft, Fact, Fold, Relation, Sender
+from ...models import PRIVATE, Appended, Draft, Event, Fact, Fold, Relation, Sender
 from ...stores.base import Bounds, Store
 from ...stores.erasing import Erased
 from ...stores.members import BY_USER, MEMBER
@@ -154,10 +154,12 @@ async def _shown(store: Store, random: Random, drafted: list[Draft]) -> list[Any
         {"parent": max(head - random.randrange(50), 1)},
     )
     pages = [await store.history(room, limit=limit, reader=reader, **place, **view) for view in views]
-    shown: list[Any] = [replace(page, epoch="") for page in pages]
+    shown: list[Any] = [(replace(page, epoch="", events=[]), *map(_said, page.events)) for page in pages]
     seqs = range(max(head - 50, 0), head + 2)
-    shown += [await store.related(room, seqs, reader=reader), await store.events(room, seqs)]
-    shown.append(await store.message(room, random.choice(drafted).msg_id))
+    shown.append(await store.related(room, seqs, reader=reader))
+    shown.append({seq: _said(event) for seq, event in (await store.events(room, seqs)).items()})
+    message = await store.message(room, random.choice(drafted).msg_id)
+    shown.append(message and _said(message))
     shown += [await _toggles(store, room, limit, **which) for which in ({"key": "pin"}, {"key": "👍"})]
     shown.append(await _toggles(store, room, limit, target=max(head - random.randrange(30), 1)))
     shown += [(await store.facts(room, kind)).facts for kind in KINDS]
@@ -171,6 +173,11 @@ async def _shown(store: Store, random: Random, drafted: list[Draft]) -> list[Any
     found = await store.room(room)
     assert found is not None
     return [*shown, found.restricted, found.seq]
+
+
+def _said(event: Event) -> Any:
+    """An event by what its payload says: a store may write a whole number of seconds as 5 or as 5.0."""
+    return replace(event, payload=msgspec.Raw()), msgspec.json.decode(event.payload)
 
 
 async def _toggles(store: Store, room: str, limit: int, **which: Any) -> list[Any]:
