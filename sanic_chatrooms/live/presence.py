@@ -255,7 +255,7 @@ class Occupancy:
         if self._going:
             counts |= await self._drop()
         if look:
-            counts |= await self._take_leave(await self._ended())
+            counts |= await self._attempt(self._take_leave_of_ended()) or {}
         return counts
 
     async def _touch(self) -> Counts:
@@ -328,11 +328,11 @@ class Occupancy:
         del self._here[key]
         return True
 
-    async def _ended(self) -> list[Entry]:
+    async def _take_leave_of_ended(self) -> Counts:
         ended = await self._presence.ended()
         # After a long failure of the backend, entries of our own users have expired, although the users are still here.
         self._untold.update(ours := {key for e in ended if (key := (e.room, e.user.id)) in self._here})
-        return [entry for entry in ended if (entry.room, entry.user.id) not in ours]
+        return await self._take_leave([e for e in ended if (e.room, e.user.id) not in ours])
 
     # ---- events for rooms ----
 

@@ -1111,6 +1111,21 @@ async def test_who_comes_hears_how_many_there_are_while_others_cannot_be_looked_
     assert await worker.occupancy.entered("a", ADA) == 1
 
 
+@waits
+async def test_who_comes_hears_how_many_there_are_while_nobody_can_say_who_has_ended(
+    worker: Worker,
+) -> None:
+    async def unavailable() -> list[Entry]:
+        raise Unavailable
+
+    worker.presence.ended = unavailable  # type: ignore[method-assign]
+    worker.clock.advance(LOOK_EVERY)
+
+    _, online = await asyncio.gather(worker.occupancy.refresh(), worker.occupancy.entered("a", ADA))
+
+    assert online == 1
+
+
 async def test_a_worker_that_stops_tells_what_it_could_not_count(worker: Worker) -> None:
     other = Worker(worker.clock, worker.presence._board)
     await other.start("two")
