@@ -23,9 +23,14 @@ PARTS = 16
 CALL_LIMIT = 500
 """Entries in one call of the script."""
 STILL_THERE = b"+"
+LOOKS = 4
+"""So many times more a room is asked about a user who is still there, although an entry has ended: it may have heard of the entry
+seconds after the users' sheet."""
 ANYWHERE = "*"
 """Stands for the room "" in keys, where nothing between the braces would choose no slot; no room is called so."""
 
+_Place: TypeAlias = tuple[str, str]
+"""A room and a user's id."""
 _Entries: TypeAlias = list[Entry]
 _Pairs: TypeAlias = list[tuple[Any, Any]]
 # Named, since within the class `list` is the method.
@@ -56,11 +61,10 @@ class RedisPresence(Presence):
         self._base = ""
         self._node = ""
         self._ttl = 0.0
-        self._mine: dict[tuple[str, str], Entry] = {}
-        self._doubtful: set[tuple[str, str]] = set()
-        """Whose room is asked once more whether they have ended."""
-        self._heard = 0
-        """How many times it was heard who has ended."""
+        self._mine: dict[_Place, Entry] = {}
+        self._doubtful: dict[_Place, int] = {}
+        """Whose room is asked whether they have ended, and since which hearing."""
+        self._hearing = 0
         self._turn_to_end = asyncio.Lock()
 
     async def start(self, instance: str, node: str, ttl: float) -> None:
@@ -112,26 +116,37 @@ class RedisPresence(Presence):
             return await self._ended()
 
     async def _ended(self) -> _Entries:
-        parts = await self._link.run([self._users(part, "ended") for part in range(PARTS)])
-        places = {_place(text) for part in parts for text in part}
-        again, self._doubtful = self._doubtful, self._doubtful | places  # should the rooms not answer now
-        by_room = _grouped(places | again)
-        # Should their answer be lost, it is the same call that asks again.
-        call = f"{self._node}:{self._heard}"
-        replies = await self._link.run([self._room(room, "ended", call, *users) for room, users in by_room])
-        self._heard += 1
-        asked = _grouped((number, text) for number, part in enumerate(parts) for text in part)
+        self._hearing += 1
+        parts = await self._link.each([self._users(part, "ended") for part in range(PARTS)])
+        listed = [
+            (number, text)
+            for number, part in enumerate(parts)
+            if not isinstance(part, Unavailable)
+            for text in part
+        ]
+        places = {_place(text) for _, text in listed}
+        self._doubtful = dict.fromkeys(places, self._hearing) | self._doubtful
+        answers = await self._ask_rooms()
+        asked = _grouped((number, text) for number, text in listed if _place(text) in answers)
         with contextlib.suppress(Unavailable):  # then the rooms are asked again, for nothing
-            await self._link.run([self._users(number, "asked", *some) for number, some in asked])
-        answers = {
-            (room, user): answer
-            for (room, users), reply in zip(by_room, replies, strict=True)
-            for user, answer in zip(users, reply, strict=True)
-        }
-        # Two sheets are not looked at in one moment: who is still there may be so for that moment only.
-        self._doubtful = {place for place in places - again if answers[place] == STILL_THERE}
+            await self._link.each([self._users(number, "asked", *some) for number, some in asked])
+        for place, answer in answers.items():
+            if answer == STILL_THERE and place in places:
+                self._doubtful[place] = self._hearing
+            elif answer != STILL_THERE or self._hearing >= self._doubtful[place] + LOOKS:
+                del self._doubtful[place]
         told = ((room, answer) for (room, _), answer in answers.items() if answer not in (STILL_THERE, b""))
         return [Entry(room, _sender.decode(user)) for room, user in told]
+
+    async def _ask_rooms(self) -> dict[_Place, bytes]:
+        """What the rooms answer about those who are doubtful."""
+        # Should an answer be lost, it is the call of the same name that asks again.
+        calls = _grouped(((room, since), user) for (room, user), since in self._doubtful.items())
+        replies = await self._link.each(
+            [self._room(room, "ended", f"{self._node}:{since}", *users) for (room, since), users in calls]
+        )
+        rooms = [(room, [(room, user) for user in users]) for (room, _), users in calls]
+        return dict(_answered(rooms, replies))
 
     async def online(self, users: Collection[str], *, room: str | None = None) -> set[str]:
         """See `Presence.online`."""
@@ -201,7 +216,7 @@ def _part(user: str) -> int:
     return zlib.crc32(user.encode()) % PARTS
 
 
-def _place(text: bytes) -> tuple[str, str]:
+def _place(text: bytes) -> _Place:
     room, _, user = text.decode().partition(" ")
     return room, user
 

@@ -17,6 +17,7 @@ from sanic_chatrooms.brokers.base import Broker
 from sanic_chatrooms.brokers.redis import RedisBroker
 from sanic_chatrooms.drivers.redis.server import Call, RedisServer
 from sanic_chatrooms.errors import ChatError, RoomNotFound, Unavailable
+from sanic_chatrooms.live.presence import LOOK_EVERY
 from sanic_chatrooms.models import EVERYONE, Appended, Draft, Event, Room, Sender, user_room
 from sanic_chatrooms.presence.base import Entry, Presence
 from sanic_chatrooms.presence.redis import RedisPresence
@@ -232,15 +233,15 @@ class TestRedisPresence(OnServer, OfRedisPresence):
             await dead.touch([Entry("r", ADA), Entry("s", ADA), Entry("r", BOB)])
             await self.pass_time(self.ttl * 1.25)
             assert isinstance(alive, RedisPresence)
-            run, answers = alive._link.run, iter(("users", "rooms", "what was asked"))
+            each, answers = alive._link.each, iter(("users", "rooms", "what was asked"))
 
             async def run_and_lose(calls: Sequence[Call]) -> list[Any]:
-                replies = await run(calls)
+                replies = await each(calls)
                 if next(answers, "") == lost:
                     raise Unavailable
                 return replies
 
-            monkeypatch.setattr(alive._link, "run", run_and_lose)
+            monkeypatch.setattr(alive._link, "each", run_and_lose)
             told: list[Entry] = []
             for _ in range(2):
                 with contextlib.suppress(Unavailable):
@@ -283,6 +284,57 @@ class TestRedisPresenceInCluster(OnCluster, OfRedisPresence):
             assert await other.count(rooms) == {
                 entry.room: 0 if n < 20 and came[n] else 1 for n, entry in enumerate(entries)
             }
+
+    @pytest.mark.parametrize("carried_out", [False, True])
+    async def test_07_one_server_that_does_not_answer_keeps_nobody_of_others_from_being_ended(
+        self, carried_out: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        entries = [Entry(f"r{n}", Sender(f"u{n}", "U")) for n in range(40)]
+        async with self.nodes() as (dead, alive):
+            await dead.touch(entries)
+            await self.pass_time(self.ttl * 1.25)
+            assert isinstance(alive, RedisPresence)
+            (silent, *_) = await alive._link.masters()
+            ask = silent.ask
+
+            async def unheard(calls: Sequence[Call], within: float) -> list[Any]:
+                if carried_out:
+                    await ask(calls, within)
+                raise Unavailable
+
+            with monkeypatch.context() as patch:
+                patch.setattr(silent, "ask", unheard)
+                told = await alive.ended()
+                with pytest.raises(Unavailable):  # only rooms on this server are left
+                    await alive.ended()
+
+            assert 0 < len(told) < len(entries)
+            told += await alive.ended()
+            assert sorted(entry.room for entry in told) == sorted(entry.room for entry in entries)
+            assert await alive.ended() == await dead.ended() == []
+
+    async def test_07_ended_tells_who_is_gone_although_the_room_heard_of_them_late(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with self.nodes() as (dead, alive):
+            assert isinstance(dead, RedisPresence)
+            each = dead._link.each
+
+            async def late(calls: Sequence[Call]) -> list[Any]:
+                replies = await each(calls)
+                self.clock.advance(5.0)
+                return replies
+
+            with monkeypatch.context() as patch:
+                patch.setattr(dead._link, "each", late)
+                await dead.touch([Entry("r", ADA)])
+            await self.pass_time(self.ttl - 10.0)
+            told = []
+            for _ in range(4):
+                told += await alive.ended()
+                await self.pass_time(LOOK_EVERY)
+
+            assert told == [Entry("r", ADA)]
 
 
 class TestRedisPresenceAsUser(Restricted, OfRedisPresence): ...
