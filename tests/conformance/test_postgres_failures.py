@@ -11,8 +11,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.util import await_only
 
 from sanic_chatrooms.drivers.sql import postgres as postgres_driver
 from sanic_chatrooms.drivers.sql.prepared import Prepared
@@ -387,6 +388,22 @@ async def test_a_database_that_does_not_tell_its_place_tells_of_transactions(
 ) -> None:
     async with started(postgres_url) as store:
         assert await carried_out(store, monkeypatch, ["SELECT not_here()"]) == [True]
+
+
+async def test_transactions_beside_the_first_one_do_not_fail_where_the_database_does_not_tell_its_place(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sanic_chatrooms.drivers.sql.postgres._PLACE", text("SELECT not_here()"))
+    async with started(postgres_url) as store:
+        database, begun = store._database, asyncio.Barrier(2)
+
+        def number(connection: Connection) -> str | None:
+            await_only(begun.wait())
+            return database.transaction(connection)
+
+        numbers = await asyncio.gather(database.write(number), database.write(number))
+
+    assert len(set(numbers)) == 2
 
 
 # ---- locked and refused ----

@@ -162,13 +162,12 @@ class Postgres(Database):
     def _place(self, connection: Connection) -> str:
         """Which cluster this is, and which timeline; "" where it does not tell."""
         if self._tells_place is None:
-            self._tells_place = True
             try:
                 with connection.begin_nested():
                     connection.execute(_PLACE)
+                self._tells_place = True
             except DBAPIError as exc:
                 if not _code(exc).startswith(_NO_PLACE):
-                    self._tells_place = None
                     raise
                 self._tells_place = False
         return str(connection.scalar(_PLACE)) if self._tells_place else ""
