@@ -15,6 +15,8 @@ logger = logging.getLogger("sanic_chatrooms.live.presence")
 
 KEPT = 100_000
 """Rooms that wait at most, and users who may be on no worker. Then the first are forgotten."""
+NAMES_KEPT = 500_000
+"""Names that wait, shared among the rooms."""
 TOGETHER = 500
 """Rooms or users that waited and are asked about in one question, at most."""
 
@@ -24,7 +26,7 @@ Counts: TypeAlias = dict[str, int]
 
 class Uncounted:
     """Changes of rooms, each passed on with the number of users when that is known. A room of which more names wait than are
-    shown is told only the number."""
+    shown, or than its share of those that are kept, is told only the number."""
 
     def __init__(self, presence: Presence, pass_on: Callable[[str, Diff | None, int], None]) -> None:
         self._presence = presence
@@ -48,8 +50,9 @@ class Uncounted:
         if not self._rooms:  # as nearly always
             self._warned = False
             return counts
+        share = min(NAMES_LIMIT, NAMES_KEPT // len(self._rooms))
         for room in diffs.keys() & self._rooms.keys():
-            if _names(self._rooms[room]) > NAMES_LIMIT:
+            if _names(self._rooms[room]) > share:
                 self._rooms[room] = None
         if _forget_oldest(self._rooms) and not self._warned:
             self._warned = True

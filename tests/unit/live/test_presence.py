@@ -1066,6 +1066,23 @@ async def test_more_than_the_names_that_are_shown_are_not_kept_until_a_room_is_c
     assert worker.ear.heard[1:] == [{"online": 1}]
 
 
+@pytest.mark.parametrize(("others", "named"), [([], True), (["b"], False)])
+async def test_the_more_rooms_wait_to_be_counted_the_fewer_names_are_kept_of_each(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, others: list[str], named: bool
+) -> None:
+    monkeypatch.setattr("sanic_chatrooms.live.uncounted.NAMES_KEPT", 3)
+    worker.presence.uncountable = True
+    for room in [*others, "a"]:
+        await worker.occupancy.entered(room, ADA)
+    await worker.occupancy.entered("a", BOB)
+    worker.presence.uncountable = False
+
+    await worker.pass_time(LOOK_EVERY)
+    worker.hub.flush()
+
+    assert [("joined" in event, event["online"]) for event in worker.ear.heard] == [(named, 2)]
+
+
 async def test_rooms_that_cannot_be_counted_for_long_are_forgotten_the_oldest_first(
     worker: Worker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
