@@ -332,7 +332,9 @@ async def test_what_guests_were_answered_at_once_and_do_not_read_counts_for_all_
         raw.writer.write(command("ping", payload={"text": "x" * 60 * KIB}) * 4)
 
     await until(lambda: backlog.cut)
-    assert sum(session.connection.behind() for session in chat.running().sessions) <= backlog._limit
+    # One that was just found to be over the limit has its answer written already.
+    sessions = chat.running().sessions
+    await until(lambda: sum(session.connection.behind() for session in sessions) <= backlog._limit)
 
 
 async def _send(raw: Raw, data: bytes, times: int) -> None:

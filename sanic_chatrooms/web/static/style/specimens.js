@@ -147,7 +147,7 @@ function banner(...steps) {
   const { element } = new Banner(chat);
   for (const step of [{}, ...steps]) {
     Object.assign(chat, step);
-    follow();
+    follow(chat);
   }
   return element.cloneNode(true); // it says something else in a moment
 }
