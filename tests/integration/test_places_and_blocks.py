@@ -84,7 +84,8 @@ async def test_a_room_never_has_more_members_than_places(workers: list[Chat], ki
     assert total <= PLACES
     # What is unavailable may be stored, or not.
     assert codes["ack"] <= total <= codes["ack"] + codes["unavailable"]
-    assert total == PLACES or codes["unavailable"]
+    # Without an event, all who take the last place together give it up and try again: on a slow database, they may meet each time.
+    assert kind == "silent" or total == PLACES or codes["unavailable"]
 
 
 @pytest.fixture
